@@ -1,0 +1,155 @@
+package store
+
+import "time"
+
+// Ref is a certificate's primary key: its issuer and issuance index. The index
+// is the low 40 bits of the serial number.
+type Ref struct {
+	Issuer IssuerID
+	Index  uint64
+}
+
+// Status of a certificate towards relying parties (CRL, OCSP).
+type Status uint8
+
+const (
+	Good    Status = 0
+	Held    Status = 1 // on CRLs as certificateHold
+	Revoked Status = 2
+)
+
+// Holder kinds.
+const (
+	HolderDevice   = "device"
+	HolderStation  = "station"
+	HolderOperator = "operator"
+	HolderServer   = "server" // TLS and OCSP credentials of the authority
+)
+
+// Holder says whose a certificate is.
+type Holder struct {
+	Kind string
+	// Name is PRODUCT/SERIAL for a device.
+	Name string
+}
+
+// Certificate profiles: what a certificate is for.
+const (
+	ProfileOperational = "operational"
+	ProfileBirth       = "birth"
+	ProfileOperator    = "operator"
+	ProfileStation     = "station"
+	ProfileServer      = "server"
+	ProfileOCSP        = "ocsp"
+)
+
+// Operations that can make a certificate.
+const (
+	OpSimpleEnroll   = "simpleenroll"
+	OpSimpleReenroll = "simplereenroll"
+	OpAdmin          = "admin" // operators, by the admin API
+	OpNode           = "node"  // the node's own TLS and OCSP credentials
+)
+
+// Certificate is an issued certificate and what became of it.
+type Certificate struct {
+	Ref
+	DER []byte
+	// Serial, NotBefore, NotAfter and SPKI are read from DER, not stored.
+	Serial    [16]byte
+	NotBefore time.Time
+	NotAfter  time.Time
+	SPKI      []byte
+
+	Holder  Holder
+	Profile string
+	// Revision of the product's document that shaped it; 0 without a product.
+	Revision uint32
+
+	// How it was asked for: the repeat rule compares these.
+	Operation string
+	Label     string
+	Principal string
+	CSRHash   [32]byte
+	IssuedAt  time.Time
+
+	Status Status
+	// Reason is the RFC 5280 CRLReason of a held or revoked certificate.
+	Reason    uint8
+	RevokedAt time.Time
+	// InvalidAt is the invalidityDate; zero for none.
+	InvalidAt time.Time
+
+	// Closed: superseded at our EST. Relying parties still see Status.
+	Closed bool
+	// Presented: it has authenticated at our EST.
+	Presented bool
+}
+
+// Live tells whether the certificate is within its validity and good.
+func (c *Certificate) Live(now time.Time) bool {
+	return c.Status == Good && !now.Before(c.NotBefore) && !now.After(c.NotAfter)
+}
+
+// Recovery says what Issue does with older certificates of the same device and
+// profile when the key is new.
+type Recovery uint8
+
+const (
+	// FirstOnly refuses with ErrHasIdentity when the device has a live
+	// certificate of this profile with another key.
+	FirstOnly Recovery = 0
+	// Replace revokes them, reason superseded: a credential bound to this very
+	// device may bring a new key.
+	Replace Recovery = 1
+	// Renew keeps them good until the new one is presented, at most
+	// MaxLivePerProfile; one more closes the oldest never presented.
+	Renew Recovery = 2
+)
+
+// MaxLivePerProfile bounds the good, unclosed certificates of one device and
+// profile.
+const MaxLivePerProfile = 3
+
+// Issuance is the act of Store.Issue. Inside the transaction the engine checks,
+// in this order:
+//
+//   - a certificate of the same device whose (Operation, Label, Principal,
+//     CSRHash) equal these, issued at or after RepeatSince and still Live and
+//     not Closed: nothing is stored but a certificate.repeated event, Issued.Repeated
+//     is true;
+//   - the issuer and index are free: ErrExists;
+//   - the device: ErrHeld, ErrDecommissioned;
+//   - the presented certificate (Presented): still good, same device:
+//     ErrCredential; not closed: ErrSuperseded;
+//   - the token (Token): see ErrCredential; one use is taken;
+//   - the key: ErrKeyBlocked, ErrKeyOfAnother, by whole SPKI;
+//   - Recovery: ErrHasIdentity.
+type Issuance struct {
+	// Certificate as signed; the state fields are zero.
+	Certificate Certificate
+	// Device is set when Holder.Kind is HolderDevice: it is created active if
+	// it is not there.
+	Device DeviceID
+	// Token is the hash of the token that pays for it; zero for none.
+	Token [32]byte
+	// Presented is the certificate that authenticated a renewal; zero for none.
+	Presented Ref
+	Recovery  Recovery
+	// RepeatSince bounds the repeat rule; zero switches it off.
+	RepeatSince time.Time
+	By          Actor
+}
+
+// Issued is the outcome of Store.Issue.
+type Issued struct {
+	// Certificate is the stored one, or the earlier one when Repeated.
+	Certificate Certificate
+	Repeated    bool
+}
+
+// Presentation is the act of Store.Present.
+type Presentation struct {
+	Ref Ref
+	By  Actor
+}

@@ -1,0 +1,166 @@
+// Package store holds the records of an authority and the contract that every
+// engine keeps. It has no code that touches a disk: store/bolt does, and
+// store/storetest is the suite that an engine must pass.
+//
+// The contract is domain-level. Each mutating method is one atomic business
+// act: it re-checks what the act rests on, changes the records and appends the
+// audit events in one transaction, and returns only when all of it is durable
+// (fsynced). An act that returns an error other than ErrUnavailable has changed
+// nothing. After ErrUnavailable the act is whole or absent, and only a read can
+// tell which: callers must not release what it would have stored.
+//
+// All methods are safe for concurrent use. Acts are totally ordered; a read
+// that starts after an act has returned sees it.
+package store
+
+import (
+	"context"
+	"time"
+)
+
+// Store is one authority's records. See the package comment for what every
+// method promises. Lists take a cursor and a limit and return at most limit
+// records in key order; a limit outside 1..MaxPage is ErrLimit.
+type Store interface {
+	Reader
+	Writer
+
+	// Close waits for acts under way and releases the engine. Later calls
+	// return ErrUnavailable.
+	Close() error
+}
+
+// Reader is the reading half of a Store. A record that is not there is
+// ErrNotFound.
+type Reader interface {
+	Authority(ctx context.Context) (Authority, error)
+	// Issuers returns every issuer, the root included, by id.
+	Issuers(ctx context.Context) ([]Issuer, error)
+	// Blocks returns the newest leased block of every (issuer, class), with
+	// Next advanced past the highest index that is stored in it.
+	Blocks(ctx context.Context) ([]Block, error)
+
+	Certificate(ctx context.Context, ref Ref) (Certificate, error)
+	// CertificateBySPKI returns the newest certificate of a public key, given
+	// as the DER of its SubjectPublicKeyInfo.
+	CertificateBySPKI(ctx context.Context, spki []byte) (Certificate, error)
+	// Certificates lists by (issuer, index), strictly after the cursor.
+	Certificates(ctx context.Context, after Ref, limit int) ([]Certificate, error)
+	// KeyBlocked tells whether a public key may never be certified again.
+	KeyBlocked(ctx context.Context, spki []byte) (bool, error)
+
+	Device(ctx context.Context, id DeviceID) (Device, error)
+	// Devices lists by (product, serial), strictly after the cursor.
+	Devices(ctx context.Context, after DeviceID, limit int) ([]Device, error)
+
+	// Token finds a token by the SHA-256 of its text.
+	Token(ctx context.Context, hash [32]byte) (Token, error)
+	// Tokens lists by hash, strictly after the cursor.
+	Tokens(ctx context.Context, after [32]byte, limit int) ([]Token, error)
+
+	// Document returns the newest revision.
+	Document(ctx context.Context, kind DocumentKind, name string) (Document, error)
+	DocumentRevision(ctx context.Context, kind DocumentKind, name string, revision uint32) (Document, error)
+	// Documents lists the newest revisions of a kind by name, strictly after
+	// the cursor.
+	Documents(ctx context.Context, kind DocumentKind, after string, limit int) ([]Document, error)
+
+	Operator(ctx context.Context, name string) (Operator, error)
+	// Operators lists by name, removed ones included, strictly after the cursor.
+	Operators(ctx context.Context, after string, limit int) ([]Operator, error)
+
+	// Revocations lists an issuer's certificates that are revoked or held with
+	// from <= index < to, by index.
+	Revocations(ctx context.Context, issuer IssuerID, from, to uint64, limit int) ([]Revocation, error)
+	// RevokedSince lists changes of status with sequence > after, in order.
+	RevokedSince(ctx context.Context, after uint64, limit int) ([]FeedEntry, error)
+	// FeedHead is the sequence of the newest change of status, 0 for none.
+	FeedHead(ctx context.Context) (uint64, error)
+	// WaitFeed blocks until FeedHead > after or ctx ends, whose error it then
+	// returns.
+	WaitFeed(ctx context.Context, after uint64) error
+	// CRLs lists what was last numbered for every (issuer, scope).
+	CRLs(ctx context.Context) ([]CRL, error)
+
+	// Events lists committed events with sequence > after, in order. The first
+	// event has sequence 1 and is leaf 0 of the log.
+	Events(ctx context.Context, after uint64, limit int) ([]Event, error)
+	// Log returns the size of the Merkle log and its root hash.
+	Log(ctx context.Context) (LogHead, error)
+	// LogHashes returns the stored hashes of golang.org/x/mod/sumdb/tlog by
+	// index, for proofs.
+	LogHashes(ctx context.Context, indexes []int64) ([][32]byte, error)
+	// Checkpoint returns the newest signed checkpoint.
+	Checkpoint(ctx context.Context) ([]byte, error)
+
+	// ClockMark is the latest time that any act carried.
+	ClockMark(ctx context.Context) (time.Time, error)
+}
+
+// Writer is the writing half of a Store: the business acts.
+type Writer interface {
+	// Found writes the authority and its issuers, once: ErrExists after.
+	Found(ctx context.Context, f Founding) error
+	// LeaseBlock hands out the issuer's next block of indices, a whole shard,
+	// to one lifetime class. want is the shard that the caller has prepared
+	// (published an empty CRL for); ErrChanged if it is not the next one.
+	// ErrIndexExhausted after the last shard.
+	LeaseBlock(ctx context.Context, l Lease) (Block, error)
+	// NextShard tells which shard LeaseBlock would hand out next.
+	NextShard(ctx context.Context, issuer IssuerID) (uint64, error)
+
+	// Issue stores a signed certificate and takes what it consumes: see
+	// Issuance for what is checked again inside the transaction.
+	Issue(ctx context.Context, i Issuance) (Issued, error)
+	// Present records that a certificate was used at our EST for the first
+	// time, and closes older ones of its lineage and profile. A certificate
+	// that is closed, revoked or held is ErrConflict.
+	Present(ctx context.Context, p Presentation) error
+
+	// Revoke ends a device or one certificate. Revoking what is revoked is not
+	// an error: Changed is empty then.
+	Revoke(ctx context.Context, r Revoke) (StatusChange, error)
+	// Hold suspends a device and all its live certificates.
+	Hold(ctx context.Context, h Hold) (StatusChange, error)
+	// Release undoes a hold: certificates that it held are good again.
+	Release(ctx context.Context, h Hold) (StatusChange, error)
+
+	// PutDocument adds a revision. Same bytes as the newest one: no revision,
+	// no event, the newest is returned.
+	PutDocument(ctx context.Context, p PutDocument) (Document, error)
+	// CreateToken stores a new token; ErrExists if its hash is taken.
+	CreateToken(ctx context.Context, t Token, by Actor) error
+	// VoidToken ends a token by hash. Voiding twice is not an error.
+	VoidToken(ctx context.Context, hash [32]byte, by Actor) (Token, error)
+	// PutOperator adds or changes an operator's grant.
+	PutOperator(ctx context.Context, p PutOperator) (Operator, error)
+	// RemoveOperator ends an operator and revokes the certificates it has.
+	// ErrLastAdmin if nobody would be left with role admin.
+	RemoveOperator(ctx context.Context, name string, expect uint32, by Actor) (StatusChange, error)
+
+	// NextCRL reserves the number of the next CRL of a scope: greater than any
+	// before, and not below the clock (Unix seconds). ThisUpdate never falls.
+	NextCRL(ctx context.Context, c CRL) (CRL, error)
+	// PutCheckpoint keeps the newest signed checkpoint.
+	PutCheckpoint(ctx context.Context, checkpoint []byte) error
+	// Record appends events that change no other record: refusals, starts,
+	// stops, the clock.
+	Record(ctx context.Context, events ...Event) error
+	// LowerClockMark sets the mark back to a time, audited: `doctor clock
+	// --reset`.
+	LowerClockMark(ctx context.Context, to time.Time, by Actor) error
+}
+
+// MaxPage is the greatest limit of any list.
+const MaxPage = 1000
+
+// Actor says who did an act, for its audit event, and when.
+type Actor struct {
+	// Principal: "operator:NAME", "token:ID", "device:PRODUCT/SERIAL",
+	// "station:NAME", "node".
+	Principal string
+	// At is the caller's clock, to the second or finer. It moves ClockMark.
+	At time.Time
+	// Source is the caller's address, without port; empty for the node's own acts.
+	Source string
+}
