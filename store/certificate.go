@@ -107,10 +107,6 @@ const (
 	Renew Recovery = 2
 )
 
-// MaxLivePerProfile bounds the good, unclosed certificates of one device and
-// profile.
-const MaxLivePerProfile = 3
-
 // Issuance is the act of Store.Issue. Inside the transaction the engine checks,
 // in this order:
 //
@@ -152,4 +148,17 @@ type Issued struct {
 type Presentation struct {
 	Ref Ref
 	By  Actor
+}
+
+// Day is a date in UTC: days since 1970-01-01.
+type Day uint32
+
+// DayOf is the date of t.
+func DayOf(t time.Time) Day { return Day(max(t.Unix(), 0) / 86400) }
+
+// Expiry is an entry of the calendar of expiries: the certificate's notAfter
+// falls on Day.
+type Expiry struct {
+	Day Day
+	Ref
 }

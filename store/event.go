@@ -14,7 +14,7 @@ type Event struct {
 	Bytes []byte `cbor:"-"`
 
 	// 1: one of the names in events.go.
-	Name string
+	Name EventName
 	// 2: when, Unix microseconds.
 	Time time.Time
 	// 3: 16 random octets, so that a deleted body cannot be guessed from its hash.

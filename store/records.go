@@ -61,6 +61,9 @@ type PutDocument struct {
 // AnyRevision matches every present revision, none included.
 const AnyRevision = ^uint32(0)
 
+// RoleAdmin is the role that must never be without an operator.
+const RoleAdmin = "admin"
+
 // Operator is a person's or a program's right to the admin API.
 type Operator struct {
 	Name     string

@@ -46,6 +46,10 @@ type Reader interface {
 	CertificateBySPKI(ctx context.Context, spki []byte) (Certificate, error)
 	// Certificates lists by (issuer, index), strictly after the cursor.
 	Certificates(ctx context.Context, after Ref, limit int) ([]Certificate, error)
+	// ExpiringBefore lists the calendar of expiries by (day, issuer, index),
+	// strictly after the cursor and before a day, whatever became of the
+	// certificates since.
+	ExpiringBefore(ctx context.Context, after Expiry, before Day, limit int) ([]Expiry, error)
 	// KeyBlocked tells whether a public key may never be certified again.
 	KeyBlocked(ctx context.Context, spki []byte) (bool, error)
 
@@ -150,9 +154,6 @@ type Writer interface {
 	// --reset`.
 	LowerClockMark(ctx context.Context, to time.Time, by Actor) error
 }
-
-// MaxPage is the greatest limit of any list.
-const MaxPage = 1000
 
 // Actor says who did an act, for its audit event, and when.
 type Actor struct {

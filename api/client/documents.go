@@ -1,0 +1,120 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	v1 "github.com/assay-pki/assay/api/v1"
+)
+
+// Expect says what a PUT or DELETE rests on; the zero value: whatever is there.
+type Expect struct {
+	// Revision that the caller saw; 0 for any. changed-meanwhile if it differs.
+	Revision uint32
+	// New: it must not be there yet, else exists.
+	New bool
+	// DryRun changes nothing and answers as if.
+	DryRun bool
+}
+
+func (e Expect) header() http.Header {
+	h := http.Header{}
+	switch {
+	case e.New:
+		h.Set("If-None-Match", "*")
+	case e.Revision != 0:
+		h.Set("If-Match", strconv.Quote(strconv.FormatUint(uint64(e.Revision), 10)))
+	}
+	return h
+}
+
+func (e Expect) query() url.Values {
+	if !e.DryRun {
+		return nil
+	}
+	return url.Values{"dry_run": {"true"}}
+}
+
+// Apply puts a document of any kind where it belongs.
+func (c *Client) Apply(ctx context.Context, d v1.Document, e Expect) (v1.Applied, error) {
+	var path string
+	switch d.Kind {
+	case v1.KindProduct:
+		path = "/products"
+	case v1.KindPolicy:
+		path = "/policy"
+	case v1.KindOperator:
+		path = "/operators"
+	default:
+		return v1.Applied{}, fmt.Errorf("kind %q is not one of %s, %s, %s", d.Kind, v1.KindPolicy, v1.KindProduct, v1.KindOperator)
+	}
+	var out v1.Applied
+	err := c.do(ctx, call{
+		method: http.MethodPut, path: path + segment(d.Name),
+		query: e.query(), header: e.header(), body: d,
+	}, &out)
+	return out, err
+}
+
+// Products lists the products by name.
+func (c *Client) Products(ctx context.Context) iter.Seq2[v1.Product, error] {
+	return pages[v1.Product](ctx, c, "/products", nil, pageSize)
+}
+
+// Product reads one.
+func (c *Client) Product(ctx context.Context, name string) (v1.Product, error) {
+	return get[v1.Product](ctx, c, "/products"+segment(name))
+}
+
+// Policy reads the policy; revision 0 says that it was never set and the
+// defaults hold.
+func (c *Client) Policy(ctx context.Context) (v1.Policy, error) {
+	return get[v1.Policy](ctx, c, "/policy"+segment(v1.PolicyName))
+}
+
+// Operators lists the operators by name, removed ones included.
+func (c *Client) Operators(ctx context.Context) iter.Seq2[v1.Operator, error] {
+	return pages[v1.Operator](ctx, c, "/operators", nil, pageSize)
+}
+
+// Operator reads one.
+func (c *Client) Operator(ctx context.Context, name string) (v1.Operator, error) {
+	return get[v1.Operator](ctx, c, "/operators"+segment(name))
+}
+
+// RemoveOperator ends an operator's right and revokes its certificates.
+func (c *Client) RemoveOperator(ctx context.Context, name string, e Expect) (v1.StatusChange, error) {
+	var out v1.StatusChange
+	err := c.do(ctx, call{
+		method: http.MethodDelete, path: "/operators" + segment(name),
+		query: e.query(), header: e.header(),
+	}, &out)
+	return out, err
+}
+
+// CertifyOperator gets an operator a certificate for the key of a PKCS#10
+// request in PEM.
+func (c *Client) CertifyOperator(ctx context.Context, name string, csrPEM []byte) (v1.Credential, error) {
+	return post[v1.Credential](ctx, c, "/operators"+segment(name)+"/certificate", nil, v1.CSR{CSR: string(csrPEM)})
+}
+
+// CreateToken makes an enrolment secret; only this answer carries it.
+func (c *Client) CreateToken(ctx context.Context, r v1.TokenRequest) (v1.Token, error) {
+	return post[v1.Token](ctx, c, "/tokens", nil, r)
+}
+
+// Tokens lists the tokens in no useful order.
+func (c *Client) Tokens(ctx context.Context) iter.Seq2[v1.Token, error] {
+	return pages[v1.Token](ctx, c, "/tokens", nil, pageSize)
+}
+
+// VoidToken ends a token by its id.
+func (c *Client) VoidToken(ctx context.Context, id string) (v1.Token, error) {
+	var out v1.Token
+	err := c.do(ctx, call{method: http.MethodDelete, path: "/tokens" + segment(id)}, &out)
+	return out, err
+}

@@ -1,0 +1,213 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humachi"
+	"github.com/go-chi/chi/v5"
+
+	"github.com/assay-pki/assay/api/rbac"
+	v1 "github.com/assay-pki/assay/api/v1"
+)
+
+// actionKey is where an operation's metadata holds its one action.
+const actionKey = "action"
+
+// spec is a route: where it is, what it does, and the one action it needs.
+type spec struct {
+	method, path string
+	id           string
+	action       rbac.Action
+	summary      string
+	status       int
+	timeout      time.Duration
+}
+
+// handle registers a route. The handler's error becomes a problem.
+func handle[I, O any](a *API, h huma.API, s spec, f func(ctx context.Context, who *caller, in *I) (*O, error)) {
+	tag, _, _ := strings.Cut(strings.TrimPrefix(s.path, "/v1/"), "/")
+	op := huma.Operation{
+		OperationID: s.id, Method: s.method, Path: s.path, Summary: s.summary,
+		Description:   "Needs the right `" + string(s.action) + "`.",
+		DefaultStatus: s.status, Tags: []string{tag},
+		// The body was read, bounded and timed before huma sees it; huma counts
+		// its own limit as one too many.
+		MaxBodyBytes: maxBodyBytes + 1, BodyReadTimeout: -1,
+		Metadata:   map[string]any{actionKey: s.action, "timeout": s.timeout},
+		Extensions: map[string]any{"x-assay-action": string(s.action)},
+		Security:   []map[string][]string{{"mtls": {}}},
+		Responses:  map[string]*huma.Response{"default": problemResponse(h)},
+	}
+	huma.Register(h, op, func(ctx context.Context, in *I) (*O, error) {
+		out, err := f(ctx, callerOf(ctx), in)
+		if err != nil {
+			a.logProblem(ctx, err)
+			return nil, problemOf(err)
+		}
+		return out, nil
+	})
+}
+
+// problemResponse is what every operation may answer instead.
+func problemResponse(h huma.API) *huma.Response {
+	return &huma.Response{
+		Description: "A problem document with a reason and the next step",
+		Content: map[string]*huma.MediaType{
+			v1.ProblemType: {Schema: h.OpenAPI().Components.Schemas.Schema(problemType, true, "Problem")},
+		},
+	}
+}
+
+// adapter puts huma's operations on chi, each behind guard.
+type adapter struct {
+	mux   chi.Router
+	guard func(op *huma.Operation, next http.HandlerFunc) http.HandlerFunc
+}
+
+// Handle registers an operation.
+func (d adapter) Handle(op *huma.Operation, next func(huma.Context)) {
+	d.mux.MethodFunc(op.Method, op.Path, d.guard(op, func(w http.ResponseWriter, r *http.Request) {
+		next(&exchange{humaContext: humachi.NewContext(op, r, w)})
+	}))
+}
+
+// ServeHTTP is not used: the mux is served.
+func (d adapter) ServeHTTP(w http.ResponseWriter, r *http.Request) { d.mux.ServeHTTP(w, r) }
+
+// humaContext lets exchange embed a huma.Context, which has a method Context.
+type humaContext huma.Context
+
+// exchange is huma's view of a request. It lets a problem that was made of
+// huma's own error change the status as well.
+type exchange struct {
+	humaContext
+	override int
+}
+
+// Unwrap is for humachi.Unwrap.
+func (e *exchange) Unwrap() huma.Context { return e.humaContext }
+
+// SetStatus is huma's, unless a problem decided.
+func (e *exchange) SetStatus(status int) {
+	if e.override != 0 {
+		status = e.override
+	}
+	e.humaContext.SetStatus(status)
+}
+
+// SetReadDeadline does nothing: the body is in memory, and a deadline that
+// passed while a handler works would end it.
+func (e *exchange) SetReadDeadline(time.Time) error { return nil }
+
+// transform replaces huma's own errors.
+func (a *API) transform(ctx huma.Context, _ string, v any) (any, error) {
+	switch v := v.(type) {
+	case *problemError:
+		return v.Problem, nil
+	case *huma.ErrorModel:
+		p := humaProblem(v)
+		if e, ok := ctx.(*exchange); ok {
+			e.override = p.Status
+		}
+		if p.Status == http.StatusInternalServerError {
+			a.logProblem(ctx.Context(), fmt.Errorf("huma: %s", v.Detail))
+		}
+		return p.Problem, nil
+	}
+	return v, nil
+}
+
+// guard is what stands before each operation, in this order: the body's limits
+// and media type, the credential, the right, the repeat of an earlier answer.
+func (a *API) guard(op *huma.Operation, next http.HandlerFunc) http.HandlerFunc {
+	action, ok := op.Metadata[actionKey].(rbac.Action)
+	if !ok || rbac.Of(rbac.Admin, action) == rbac.None {
+		panic("route " + op.Method + " " + op.Path + " names no action that an admin has")
+	}
+	timeout, _ := op.Metadata["timeout"].(time.Duration)
+	if timeout == 0 {
+		timeout = handlerTimeout
+	}
+	return func(w http.ResponseWriter, r *http.Request) {
+		if err := announced(r); err != nil {
+			a.refuse(w, r, err)
+			return
+		}
+		who, err := a.admit(r, action)
+		if err != nil {
+			a.refuse(w, r, err)
+			return
+		}
+		body, err := readBody(r)
+		if err != nil {
+			a.refuse(w, r, err)
+			return
+		}
+		if answer, ok := w.(*answerWriter); ok {
+			answer.operator = who.name
+		}
+		ctx, cancel := context.WithTimeout(withCaller(r.Context(), who), timeout)
+		defer cancel()
+		r = r.WithContext(ctx)
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		if r.Method == http.MethodPost {
+			a.once(w, r, who, body, next)
+			return
+		}
+		next(w, r)
+	}
+}
+
+// announced judges a body by its header. One that is there must be JSON by name,
+// which also keeps forms of foreign pages out.
+func announced(r *http.Request) error {
+	switch {
+	case r.Method == http.MethodGet || r.ContentLength == 0:
+		return nil
+	case r.ContentLength > maxBodyBytes:
+		return v1.Refuse(v1.TooLarge, "the body is over 1 MiB")
+	}
+	mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || mediaType != "application/json" {
+		return v1.Refuse(v1.MediaType, "send application/json")
+	}
+	return nil
+}
+
+// readBody reads a body up to its limit, of an operator only.
+func readBody(r *http.Request) ([]byte, error) {
+	if r.Method == http.MethodGet {
+		return nil, nil
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxBodyBytes+1))
+	switch {
+	case err != nil && errors.Is(err, context.Canceled):
+		return nil, err
+	case err != nil:
+		return nil, badDocument("the body did not arrive whole")
+	case len(body) > maxBodyBytes:
+		return nil, v1.Refuse(v1.TooLarge, "the body is over 1 MiB")
+	}
+	return body, nil
+}
+
+// describe renders the OpenAPI document, once every route is in it.
+func describe(h huma.API) ([]byte, error) {
+	delete(h.OpenAPI().Components.Schemas.Map(), "ErrorModel")
+	delete(h.OpenAPI().Components.Schemas.Map(), "ErrorDetail")
+	b, err := json.Marshal(h.OpenAPI())
+	if err != nil {
+		return nil, fmt.Errorf("describe the admin API: %w", err)
+	}
+	return b, nil
+}

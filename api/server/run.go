@@ -1,0 +1,259 @@
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/assay-pki/assay/api"
+	"github.com/assay-pki/assay/enroll/est"
+	"github.com/assay-pki/assay/store"
+	"github.com/assay-pki/assay/store/bolt"
+)
+
+// Run runs a node until ctx ends, and then returns nil: it stops accepting,
+// answers what is under way, writes what was counted, and closes the store. Any
+// other end is an error. What is on disk is checked before anything listens.
+func Run(ctx context.Context, c Config) (err error) {
+	if err := c.validate(); err != nil {
+		return err
+	}
+	n, err := open(ctx, &c)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, n.store.Close()) }()
+	m := newMetrics(n)
+	s, err := n.services(ctx, m)
+	if err != nil {
+		return err
+	}
+	return n.listenAndRun(ctx, &c, s, m)
+}
+
+// open opens an authority's directory.
+func open(ctx context.Context, c *Config) (_ *node, err error) {
+	d := dir(c.Dir)
+	if err := d.check(); err != nil {
+		return nil, err
+	}
+	ring, err := openKeys(ctx, d, c.KMS, c.Passphrase)
+	if err != nil {
+		return nil, err
+	}
+	db, err := bolt.Open(bolt.Config{Path: d.store(), Log: c.Log})
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, db.Close())
+		}
+	}()
+	mark, err := db.ClockMark(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read the clock mark: %w", err)
+	}
+	clock, err := newClock(c.Now, sinceStart(), mark, c.AcceptClock)
+	if err != nil {
+		return nil, err
+	}
+	if err := clock.Doubt(); err != nil {
+		c.Log.ErrorContext(ctx, "the clock is in doubt: no certificates are issued until it is right", logError, err)
+	}
+	return join(ctx, d, db, ring, clock, c.Log)
+}
+
+// sinceStart is a monotonic clock.
+func sinceStart() func() time.Duration {
+	start := time.Now()
+	return func() time.Duration { return time.Since(start) }
+}
+
+// listener is one of the four.
+type listener struct {
+	name   string
+	at     string
+	server *http.Server
+	net    net.Listener
+}
+
+func (n *node) listenAndRun(ctx context.Context, c *Config, s *services, m *metrics) error {
+	h := &health{ready: n.readiness(s)}
+	admin, err := n.admin(c, s, h)
+	if err != nil {
+		return err
+	}
+	tlsConfig := est.TLSConfig(n.getCertificate, c.TLS13Only)
+	listeners := []*listener{
+		{name: "est", at: c.EST, server: est.Server(est.Handler(est.Config{Service: s.enroll, Log: n.log}), tlsConfig, n.log)},
+		{name: "admin", at: c.Admin, server: admin},
+		{name: "http", at: c.HTTP, server: plain(n.public(s, h), n.log)},
+		{name: "metrics", at: c.Metrics, server: plain(m.handler(), n.log)},
+	}
+	defer closeAll(listeners)
+	if err := listen(ctx, listeners, c.Connections); err != nil {
+		return err
+	}
+	addresses := addressesOf(listeners)
+	if err := n.dir.writeAddresses(addresses); err != nil {
+		return err
+	}
+	defer os.Remove(n.dir.addresses())
+	n.warnLocal(ctx, addresses)
+	if err := n.note(ctx, store.NodeStarted, map[string]string{"version": c.Version.Version, "idle": n.clock.idle.Round(time.Second).String()}); err != nil {
+		return err
+	}
+	h.up.Store(true)
+	if c.Ready != nil {
+		c.Ready(addresses)
+	}
+	return n.serve(ctx, listeners, s, h)
+}
+
+// serve runs the listeners and the followers until ctx ends or one fails.
+func (n *node) serve(ctx context.Context, listeners []*listener, s *services, h *health) error {
+	// The followers outlive the listeners, so that they see the last acts.
+	following, stopFollowing := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopFollowing()
+	group, ctx := errgroup.WithContext(ctx)
+	followers := new(errgroup.Group)
+	for _, follow := range []func(context.Context) error{
+		s.enroll.Run, n.publisher.Run, s.checkpointer.Run, n.renewDaily, n.followMark,
+	} {
+		followers.Go(func() error { return follow(following) })
+	}
+	group.Go(func() error {
+		if err := n.credentials.Warm(ctx); err != nil && ctx.Err() == nil {
+			return fmt.Errorf("open the node's keys: %w", err)
+		}
+		return nil
+	})
+	for _, l := range listeners {
+		group.Go(l.serve)
+	}
+	group.Go(func() error {
+		<-ctx.Done()
+		h.up.Store(false)
+		return drain(listeners)
+	})
+	err := group.Wait()
+	err = errors.Join(err, n.note(following, store.NodeStopped, nil))
+	stopFollowing()
+	return errors.Join(err, followers.Wait())
+}
+
+func (l *listener) serve() error {
+	var err error
+	if l.server.TLSConfig != nil {
+		err = l.server.ServeTLS(l.net, "", "")
+	} else {
+		err = l.server.Serve(l.net)
+	}
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return fmt.Errorf("serve %s: %w", l.name, err)
+}
+
+func listen(ctx context.Context, listeners []*listener, connections int) error {
+	if connections == 0 {
+		connections = defaultConnections
+	}
+	var config net.ListenConfig
+	for _, l := range listeners {
+		bound, err := config.Listen(ctx, "tcp", l.at)
+		if err != nil {
+			return fmt.Errorf("listen for %s on %s: %w: choose another address with --%s", l.name, l.at, err, l.name)
+		}
+		l.net = est.Listener(bound, connections)
+	}
+	return nil
+}
+
+func closeAll(listeners []*listener) {
+	for _, l := range listeners {
+		if l.net != nil {
+			_ = l.net.Close() // closed already, in an orderly end
+		}
+	}
+}
+
+// drain lets requests under way end, and cuts what takes too long.
+func drain(listeners []*listener) error {
+	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+	defer cancel()
+	group := new(errgroup.Group)
+	for _, l := range listeners {
+		group.Go(func() error {
+			if l.server.Shutdown(ctx) != nil {
+				return l.server.Close()
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+func addressesOf(listeners []*listener) Addresses {
+	at := map[string]string{}
+	for _, l := range listeners {
+		at[l.name] = l.net.Addr().String()
+	}
+	return Addresses{EST: at["est"], Admin: at["admin"], HTTP: at["http"], Metrics: at["metrics"], PID: os.Getpid()}
+}
+
+// plain is a server for small requests without TLS.
+func plain(h http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: readHeaderTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+}
+
+// warnLocal says what a local authority is good for, and when its URLs do not
+// lead here.
+func (n *node) warnLocal(ctx context.Context, at Addresses) {
+	if !n.record.Local {
+		return
+	}
+	n.log.WarnContext(ctx, "this authority is local: certificates live at most 7 days; make one with init --public-url for production")
+	if want := "http://" + at.HTTP; n.record.BaseURL != want {
+		n.log.WarnContext(ctx, "certificates name another http address than this node listens on",
+			"certificates", n.record.BaseURL, "node", want)
+	}
+}
+
+// note writes an event of the node's own.
+func (n *node) note(ctx context.Context, name store.EventName, detail map[string]string) error {
+	e := store.Event{Name: name, Time: n.clock.Now(), Actor: "node", Detail: detail}
+	if err := n.store.Record(ctx, e); err != nil {
+		return fmt.Errorf("record %s: %w", name, err)
+	}
+	return nil
+}
+
+func (n *node) admin(c *Config, s *services, h *health) (*http.Server, error) {
+	a, err := api.New(api.Config{
+		Store: n.store, Authenticator: s.enroll, CA: n.authority, Revocation: s.revocation,
+		CRL: n.publisher, Doctor: n.doctor, Now: n.clock.Now, Log: n.log, Version: c.Version,
+		Healthz: http.HandlerFunc(h.healthz), Readyz: http.HandlerFunc(h.readyz),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return a.Server(api.TLSConfig(func() *tls.Certificate { return n.credentials.TLS() })), nil
+}

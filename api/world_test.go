@@ -1,0 +1,379 @@
+package api_test
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"io"
+	"log/slog"
+	"math/big"
+	"net"
+	"net/http"
+	"net/netip"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/assay-pki/assay/api"
+	"github.com/assay-pki/assay/api/client"
+	v1 "github.com/assay-pki/assay/api/v1"
+	"github.com/assay-pki/assay/ca"
+	"github.com/assay-pki/assay/ca/keys"
+	"github.com/assay-pki/assay/ca/profile"
+	"github.com/assay-pki/assay/enroll"
+	"github.com/assay-pki/assay/enroll/wire"
+	"github.com/assay-pki/assay/revocation"
+	"github.com/assay-pki/assay/revocation/crl"
+	"github.com/assay-pki/assay/store"
+	"github.com/assay-pki/assay/store/bolt"
+)
+
+// world is a node: store, authority, publisher, enrolment and the admin API on a
+// TLS port of the loopback, with one admin named root.
+type world struct {
+	testing.TB
+	ahead     atomic.Int64 // how far the clock is ahead, ns
+	store     *switchable
+	authority *ca.Authority
+	enroll    *enroll.Service
+	api       *api.API
+	log       *lockedBuffer
+	findings  []v1.Finding
+	host      string
+	roots     *x509.CertPool
+	root      *client.Client
+}
+
+// switchable is a store that can be out of order.
+type switchable struct {
+	store.Store
+	broken atomic.Bool
+}
+
+var errBroken = errors.New("bucket is nil")
+
+// Operator is read by every request; Products' list is not.
+func (s *switchable) Documents(ctx context.Context, kind store.DocumentKind, after string, limit int) ([]store.Document, error) {
+	if s.broken.Load() {
+		return nil, errBroken
+	}
+	return s.Store.Documents(ctx, kind, after, limit)
+}
+
+func (s *switchable) Tokens(ctx context.Context, after [32]byte, limit int) ([]store.Token, error) {
+	if s.broken.Load() {
+		return nil, store.ErrUnavailable
+	}
+	return s.Store.Tokens(ctx, after, limit)
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+func (w *world) now() time.Time { return time.Now().Add(time.Duration(w.ahead.Load())) }
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// newWorld founds an authority and serves its API.
+func newWorld(t testing.TB) *world {
+	t.Helper()
+	ctx, dir := t.Context(), t.TempDir()
+	w := &world{TB: t, log: &lockedBuffer{}}
+	log := slog.New(slog.NewJSONHandler(w.log, nil))
+
+	ring, err := keys.Open(ctx, keys.Config{Dir: filepath.Join(dir, "keys"), Passphrase: []byte("correct horse")})
+	must(t, err)
+	founding, err := ca.Found(ctx, ca.FoundConfig{
+		Name: "Testers", PublicURL: "http://pki.example.com", Hosts: []string{"127.0.0.1"},
+		LogKey: "assay/0/0+00000000+key", Keys: ring, Now: w.now,
+	})
+	must(t, err)
+	s, err := bolt.Create(bolt.Config{Path: filepath.Join(dir, "assay.db"), InitialMmapSize: 1 << 24})
+	must(t, err)
+	t.Cleanup(func() { must(t, s.Close()) })
+	must(t, s.Found(ctx, founding))
+	w.store = &switchable{Store: s}
+
+	w.authority, err = ca.New(ctx, ca.Config{Store: s, Keys: ring, Now: w.now, Log: log})
+	must(t, err)
+	publisher, err := crl.New(ctx, crl.Config{
+		Store: s, Signer: w.authority, BaseURL: founding.Authority.BaseURL, Dir: dir, Now: w.now, Log: log,
+	})
+	must(t, err)
+	w.authority.LeaseFrom(publisher)
+	issuers, err := enroll.IssuerCerts(founding.Issuers)
+	must(t, err)
+	w.enroll, err = enroll.New(enroll.Config{Store: w.store, Issuer: w.authority, Issuers: issuers, Now: w.now, Log: log})
+	must(t, err)
+	w.api, err = api.New(api.Config{
+		Store: w.store, Authenticator: w.enroll, CA: w.authority, Revocation: revocation.New(w.store, w.now),
+		CRL: publisher, Doctor: func(context.Context) []v1.Finding { return w.findings },
+		Now: w.now, Log: log, Version: v1.Version{Version: "1.2.3"},
+		Healthz: http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { io.WriteString(rw, "ok\n") }),
+	})
+	must(t, err)
+	w.serve(issuers[0].Certificate)
+	w.root = w.client(w.operator("root", "admin", nil, nil))
+	return w
+}
+
+// serve listens until the test ends.
+func (w *world) serve(root *x509.Certificate) {
+	w.Helper()
+	key := newKey(w)
+	made, err := w.authority.Server(w.Context(), ca.ServerRequest{Hosts: []string{"127.0.0.1"}, SPKI: spki(w, key)})
+	must(w, err)
+	chain := [][]byte{made.DER}
+	for _, i := range w.authority.Issuers() {
+		if i.ID == store.IssuerID(made.IssuerID) {
+			chain = append(chain, i.Certificate.Raw)
+		}
+	}
+	cert := &tls.Certificate{Certificate: chain, PrivateKey: key}
+	w.roots = x509.NewCertPool()
+	w.roots.AddCert(root)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(w, err)
+	server := w.api.Server(api.TLSConfig(func() *tls.Certificate { return cert }))
+	served := make(chan error, 1)
+	go func() { served <- server.ServeTLS(l, "", "") }()
+	w.Cleanup(func() {
+		must(w, server.Close())
+		if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+			w.Errorf("serve: %v", err)
+		}
+	})
+	w.host = l.Addr().String()
+}
+
+func (w *world) by() store.Actor { return store.Actor{Principal: "node", At: w.now()} }
+
+// operator makes an operator and a certificate for it, past the API.
+func (w *world) operator(name, role string, products, sites []string) tls.Certificate {
+	w.Helper()
+	_, err := w.store.PutOperator(w.Context(), store.PutOperator{
+		Name: name, Role: role, Products: products, Sites: sites, Expect: store.AnyRevision, By: w.by(),
+	})
+	must(w, err)
+	key := newKey(w)
+	made, err := w.authority.Operator(w.Context(), ca.OperatorRequest{Name: name, SPKI: spki(w, key)})
+	must(w, err)
+	_, err = w.store.Issue(w.Context(), store.Issuance{
+		Certificate: store.Certificate{
+			Ref: store.Ref{Issuer: store.IssuerID(made.IssuerID), Index: made.Index}, DER: made.DER,
+			Holder:  store.Holder{Kind: store.HolderOperator, Name: name},
+			Profile: store.ProfileOperator, Operation: store.OpNode, IssuedAt: w.now(),
+		},
+		By: w.by(),
+	})
+	must(w, err)
+	return tls.Certificate{Certificate: [][]byte{made.DER}, PrivateKey: key}
+}
+
+// client is a caller with a certificate; the zero one is none.
+func (w *world) client(cert tls.Certificate) *client.Client {
+	w.Helper()
+	c, err := client.New(client.Config{URL: "https://" + w.host, Credential: client.Credential{Certificate: cert, Roots: w.roots}})
+	must(w, err)
+	w.Cleanup(c.Close)
+	return c
+}
+
+// raw is a caller that can send anything.
+type raw struct {
+	testing.TB
+	host string
+	http *http.Client
+}
+
+// with reports to another test.
+func (r raw) with(t testing.TB) raw {
+	r.TB = t
+	return r
+}
+
+func (w *world) raw(cert tls.Certificate) raw {
+	config := &tls.Config{RootCAs: w.roots}
+	if cert.PrivateKey != nil {
+		config.Certificates = []tls.Certificate{cert}
+	}
+	transport := &http.Transport{TLSClientConfig: config, ForceAttemptHTTP2: true}
+	w.Cleanup(transport.CloseIdleConnections)
+	return raw{w.TB, w.host, &http.Client{Transport: transport, Timeout: 20 * time.Second}}
+}
+
+// answer is a response that was read.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+func (a answer) problem(t testing.TB) v1.Problem {
+	t.Helper()
+	var p v1.Problem
+	if got := a.header.Get("Content-Type"); got != v1.ProblemType {
+		t.Fatalf("status %d, content type %q, want %q; body %s", a.status, got, v1.ProblemType, a.body)
+	}
+	if err := json.Unmarshal(a.body, &p); err != nil {
+		t.Fatalf("problem %s: %v", a.body, err)
+	}
+	return p
+}
+
+// do sends a request; header is pairs of name and value.
+func (r raw) do(method, path, body string, header ...string) answer {
+	r.Helper()
+	req, err := http.NewRequest(method, "https://"+r.host+path, strings.NewReader(body))
+	must(r, err)
+	if body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	res, err := r.http.Do(req)
+	must(r, err)
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	must(r, err)
+	return answer{res.StatusCode, res.Header, b}
+}
+
+// device enrols a device with a token and a new key.
+func (w *world) device(product, serial string) *x509.Certificate {
+	w.Helper()
+	return w.deviceWithKey(product, serial, newKey(w))
+}
+
+// product declares a product past the API.
+func (w *world) product(name string) {
+	w.Helper()
+	p, err := profile.ParseProduct(name, []byte("{}"))
+	must(w, err)
+	body, err := p.CanonicalJSON()
+	must(w, err)
+	_, err = w.store.PutDocument(w.Context(), store.PutDocument{
+		Kind: store.KindProduct, Name: name, Body: body, Expect: store.AnyRevision, By: w.by(),
+	})
+	must(w, err)
+}
+
+// events counts the audit events of a name.
+func (w *world) events(name store.EventName) []store.Event {
+	w.Helper()
+	all, err := w.store.Events(w.Context(), 0, store.MaxPage)
+	must(w, err)
+	return slices.DeleteFunc(all, func(e store.Event) bool { return e.Name != name })
+}
+
+func newKey(t testing.TB) *ecdsa.PrivateKey {
+	t.Helper()
+	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	must(t, err)
+	return k
+}
+
+func spki(t testing.TB, key crypto.Signer) []byte {
+	t.Helper()
+	b, err := x509.MarshalPKIXPublicKey(key.Public())
+	must(t, err)
+	return b
+}
+
+// csrPEM is a request for an operator's certificate.
+func csrPEM(t testing.TB, key crypto.Signer) string {
+	t.Helper()
+	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{}, key)
+	must(t, err)
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der}))
+}
+
+// refused checks that an error is a refusal for a reason.
+func refused(t testing.TB, err error, want v1.Reason) *v1.Refusal {
+	t.Helper()
+	r, ok := errors.AsType[*v1.Refusal](err)
+	if !ok || r.Reason != want {
+		t.Errorf("error %v, want reason %s", err, want)
+		return &v1.Refusal{}
+	}
+	return r
+}
+
+// collect reads a list to its end.
+func collect[T any](t testing.TB, seq func(func(T, error) bool)) []T {
+	t.Helper()
+	var all []T
+	for item, err := range seq {
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, item)
+	}
+	return all
+}
+
+// deviceWithKey enrols a device with a key of the caller's.
+func (w *world) deviceWithKey(product, serial string, key crypto.Signer) *x509.Certificate {
+	w.Helper()
+	text, hash, err := enroll.NewToken(rand.Reader)
+	must(w, err)
+	must(w, w.store.CreateToken(w.Context(), store.Token{
+		Hash: hash, Product: product, Uses: 1, CreatedAt: w.now(), ExpiresAt: w.now().Add(time.Hour),
+	}, w.by()))
+	csr, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{
+		Subject: pkix.Name{CommonName: serial, SerialNumber: serial},
+	}, key)
+	must(w, err)
+	made, err := w.enroll.Enroll(w.Context(), enroll.Request{
+		Operation: wire.OpSimpleEnroll, HasBasic: true, Password: text, CSR: csr, Source: netip.MustParseAddr("192.0.2.7"),
+	})
+	must(w, err)
+	cert, err := x509.ParseCertificate(made.Certificate)
+	must(w, err)
+	return cert
+}
+
+func selfSigned(t testing.TB, key crypto.Signer) tls.Certificate {
+	t.Helper()
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(7), Subject: pkix.Name{CommonName: "root"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	must(t, err)
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+}

@@ -1,0 +1,68 @@
+package enroll
+
+import "time"
+
+const (
+	// repeatWindow is how long the same request gets the same certificate
+	// (design §2.4): a device that lost the answer tries again within a day.
+	repeatWindow = 24 * time.Hour
+
+	// maxLineage bounds how many certificates of one device are read for one
+	// request: ten years of 60-day certificates. Older ones have expired.
+	maxLineage = 64
+
+	// maxPassword bounds what is hashed as a token: ours have 49 characters.
+	maxPassword = 128
+
+	// failedBurst and failedEvery bound bad tokens per source: a person who
+	// mistypes does not notice, a guesser gets an answer that says nothing.
+	failedBurst = 10
+	failedEvery = 2 * time.Second
+
+	// maxSources bounds the table of sources with bad tokens, in each of its
+	// two halves. A flood from more sources than that makes it forget, which
+	// costs nothing: tokens have 256 bits.
+	maxSources = 8192
+
+	// maxVerified bounds the cache of verified client certificates, in each of
+	// its two halves: about 100 octets an entry.
+	maxVerified = 16384
+
+	// refusalEvery is how often one principal's refusals become an event of
+	// their own; those between are counted (store.md §5).
+	refusalEvery = time.Second
+
+	// flushEvery is how often what was counted becomes an event.
+	flushEvery = time.Minute
+
+	// maxCounted bounds the counters of one period: (reason, network) and
+	// principals. What is beyond goes to the counter "other".
+	maxCounted = 4096
+
+	// maxDetail is the size of one detail of an event (store.Event).
+	maxDetail = 1024
+
+	// Advice when to try again.
+	retryHeld  = time.Hour        // an operator must act
+	retryClock = time.Minute      // a clock is set by hand or by NTP
+	retryStore = 10 * time.Second // a store or a key comes back, or a person does
+	retryRace  = time.Second      // two acts met
+
+	// RSA moduli outside these are refused before anything is computed with
+	// them: 2048 is the least of CA/B and NIST, 4096 costs a server 0.1 ms.
+	minRSABits = 2048
+	maxRSABits = 4096
+
+	// RSA exponents: FIPS 186-5 wants odd and above 2^16; crypto/rsa verifies
+	// with none above 2^31-1.
+	minRSAExponent = 1<<16 + 1
+	maxRSAExponent = 1<<31 - 1
+
+	// smallFactor bounds trial division of a modulus, as Boulder does.
+	smallFactor = 752
+
+	// fermatRounds is how close the two primes of a modulus may be: a key whose
+	// primes are that close was never made by honest chance (CVE-2022-26320
+	// falls in the first rounds).
+	fermatRounds = 110
+)
