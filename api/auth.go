@@ -40,7 +40,7 @@ func callerOf(ctx context.Context) *caller {
 // admit finds out who asks, and whether the role has the action at all; handlers
 // ask about the object.
 func (a *API) admit(r *http.Request, action rbac.Action) (*caller, error) {
-	ctx, cancel := context.WithTimeout(r.Context(), handlerTimeout)
+	ctx, cancel := context.WithTimeout(r.Context(), admitTimeout)
 	defer cancel()
 	who, err := a.authenticate(ctx, r)
 	if err != nil {

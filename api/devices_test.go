@@ -308,7 +308,7 @@ func TestAudit(t *testing.T) {
 	if hex.EncodeToString(root[:]) != head.Root {
 		t.Errorf("root %x, the node says %s", root, head.Root)
 	}
-	// TestThreat44: what a browser would take for a page is escaped.
+	// Threat 44: what a browser would take for a page is escaped.
 	a := w.raw(w.operator("r2", "auditor", nil, nil)).do(http.MethodGet, "/v1/audit/events", "")
 	if strings.Contains(string(a.body), "<script") || a.header.Get("X-Content-Type-Options") != "nosniff" ||
 		!strings.Contains(a.header.Get("Content-Security-Policy"), "default-src 'none'") {

@@ -119,9 +119,11 @@ func TestProblems(t *testing.T) {
 		t.Errorf("Allow %q, want GET, PUT", a.header.Get("Allow"))
 	}
 	// By HTTP/1.1: an HTTP/2 client keeps to the limit that the server tells.
-	root.http.Transport.(*http.Transport).Protocols = new(http.Protocols)
-	root.http.Transport.(*http.Transport).Protocols.SetHTTP1(true)
-	if a := root.do(http.MethodGet, "/v1/whoami", "", "X-Large", strings.Repeat("a", 64<<10)); a.status != http.StatusRequestHeaderFieldsTooLarge {
+	old := w.raw(w.operator("r5", "admin", nil, nil))
+	transport := old.http.Transport.(*http.Transport)
+	transport.Protocols = new(http.Protocols)
+	transport.Protocols.SetHTTP1(true)
+	if a := old.do(http.MethodGet, "/v1/whoami", "", "X-Large", strings.Repeat("a", 64<<10)); a.status != http.StatusRequestHeaderFieldsTooLarge {
 		t.Errorf("a large header: %d", a.status)
 	}
 	if got := w.log.String(); strings.Contains(got, "panic") {
@@ -129,7 +131,7 @@ func TestProblems(t *testing.T) {
 	}
 }
 
-// TestThreat42: what comes from outside reaches the log and answers without
+// TestThreat42ControlCharacters: what comes from outside reaches the log and answers without
 // control characters.
 func TestThreat42ControlCharacters(t *testing.T) {
 	w := newWorld(t)

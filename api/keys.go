@@ -9,5 +9,4 @@ const (
 	keyOperator = "operator"
 	keySource   = "source"
 	keyTook     = "took"
-	keyReason   = "reason"
 )

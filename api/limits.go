@@ -19,8 +19,10 @@ const (
 	// headerTimeout and readTimeout bound how long a request may trickle in.
 	headerTimeout = 5 * time.Second
 	readTimeout   = 15 * time.Second
-	// handlerTimeout bounds the work on a request; what is not done is 503.
-	handlerTimeout = 5 * time.Second
+	// admitTimeout and handlerTimeout bound the work on a request, which is never
+	// over 5 s in all; what is not done then is 503.
+	admitTimeout   = 1 * time.Second
+	handlerTimeout = 4 * time.Second
 	// publishTimeout: signing every list takes longer, and is asked for by hand.
 	publishTimeout = 30 * time.Second
 	// writeTimeout is over publishTimeout, for slow readers.

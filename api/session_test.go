@@ -82,7 +82,7 @@ func TestCredentials(t *testing.T) {
 	refused(t, err, v1.CertificateExpired)
 }
 
-// TestDeviceIsNoOperator: a device's own certificate opens nothing here.
+// TestThreat45DeviceIsNoOperator: a device's own certificate opens nothing here.
 func TestThreat45DeviceIsNoOperator(t *testing.T) {
 	w := newWorld(t)
 	w.product("sensor")
@@ -92,7 +92,8 @@ func TestThreat45DeviceIsNoOperator(t *testing.T) {
 	refused(t, err, v1.CertificateWrongUse)
 }
 
-// TestRemovedOperatorWithAGoodCertificate: the record alone decides too.
+// TestRecordDecides: a right that was taken ends with the record, whatever the
+// certificate says; refusals are counted in the audit log.
 func TestRecordDecides(t *testing.T) {
 	w := newWorld(t)
 	cert := w.operator("mira", "security", nil, nil)

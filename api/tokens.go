@@ -118,11 +118,10 @@ func (a *API) tokenFits(ctx context.Context, r v1.TokenRequest) error {
 // stored document are not the caller's.
 type hidden struct{ cause error }
 
-func hide(err error) error     { return hidden{err} }
+func hide(err error) error { return hidden{err} }
+
+// Error is the cause's.
 func (h hidden) Error() string { return h.cause.Error() }
-func (a *API) seesToken(who *caller) func(store.Token) (bool, bool) {
-	return func(t store.Token) (bool, bool) { return who.sees(t.Product, ""), true }
-}
 
 func (a *API) listTokens(ctx context.Context, who *caller, in *PageQuery) (*pageOut[v1.Token], error) {
 	now := a.now()
@@ -132,7 +131,7 @@ func (a *API) listTokens(ctx context.Context, who *caller, in *PageQuery) (*page
 		item: func(t store.Token) (v1.Token, error) { return token(t, now), nil },
 	}
 	if !who.grant.Unbound() {
-		l.keep = a.seesToken(who)
+		l.keep = func(t store.Token) (bool, bool) { return who.sees(t.Product, ""), true }
 	}
 	return l.page(ctx, *in, [32]byte{})
 }

@@ -19,6 +19,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -65,7 +66,7 @@ type switchable struct {
 
 var errBroken = errors.New("bucket is nil")
 
-// Operator is read by every request; Products' list is not.
+// Documents fails in a way that nobody knows, Tokens as an engine that is away.
 func (s *switchable) Documents(ctx context.Context, kind store.DocumentKind, after string, limit int) ([]store.Document, error) {
 	if s.broken.Load() {
 		return nil, errBroken
@@ -106,20 +107,49 @@ func must(t testing.TB, err error) {
 	}
 }
 
-// newWorld founds an authority and serves its API.
+// founded is an authority that every world begins with: deriving the keys'
+// encryption anew for each would take most of the time, minutes under -race.
+type founded struct {
+	ring     *keys.Ring
+	founding store.Founding
+}
+
+// found makes it once for all tests.
+var found = sync.OnceValues(func() (founded, error) {
+	dir, err := os.MkdirTemp("", "assay-api-")
+	if err != nil {
+		return founded{}, err
+	}
+	defer os.RemoveAll(dir) // the keys stay in the ring once they have signed
+	ctx := context.Background()
+	ring, err := keys.Open(ctx, keys.Config{Dir: filepath.Join(dir, "keys"), Passphrase: []byte("correct horse")})
+	if err != nil {
+		return founded{}, err
+	}
+	f, err := ca.Found(ctx, ca.FoundConfig{
+		Name: "Testers", PublicURL: "http://pki.example.com", Hosts: []string{"127.0.0.1"},
+		LogKey: "assay/0/0+00000000+key", Keys: ring, Now: time.Now,
+	})
+	if err != nil {
+		return founded{}, err
+	}
+	names, err := ring.Names()
+	if err == nil {
+		err = ring.Warm(ctx, names...)
+	}
+	return founded{ring, f}, err
+})
+
+// newWorld serves the API of a new store.
 func newWorld(t testing.TB) *world {
 	t.Helper()
 	ctx, dir := t.Context(), t.TempDir()
 	w := &world{TB: t, log: &lockedBuffer{}}
 	log := slog.New(slog.NewJSONHandler(w.log, nil))
 
-	ring, err := keys.Open(ctx, keys.Config{Dir: filepath.Join(dir, "keys"), Passphrase: []byte("correct horse")})
+	begun, err := found()
 	must(t, err)
-	founding, err := ca.Found(ctx, ca.FoundConfig{
-		Name: "Testers", PublicURL: "http://pki.example.com", Hosts: []string{"127.0.0.1"},
-		LogKey: "assay/0/0+00000000+key", Keys: ring, Now: w.now,
-	})
-	must(t, err)
+	ring, founding := begun.ring, begun.founding
 	s, err := bolt.Create(bolt.Config{Path: filepath.Join(dir, "assay.db"), InitialMmapSize: 1 << 24})
 	must(t, err)
 	t.Cleanup(func() { must(t, s.Close()) })
@@ -291,7 +321,7 @@ func (w *world) product(name string) {
 	must(w, err)
 }
 
-// events counts the audit events of a name.
+// events are the audit events of a name.
 func (w *world) events(name store.EventName) []store.Event {
 	w.Helper()
 	all, err := w.store.Events(w.Context(), 0, store.MaxPage)

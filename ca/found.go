@@ -129,7 +129,7 @@ func (g *founder) key(ctx context.Context, name string, kind keys.Kind) (crypto.
 }
 
 func (g *founder) root(ctx context.Context) error {
-	key, err := g.key(ctx, profile.RootName, keys.ECP384)
+	key, err := g.key(ctx, profile.RootName, keys.ECP256)
 	if err != nil {
 		return err
 	}

@@ -76,7 +76,14 @@ func (r *Refusals) count(k counted, n uint64) {
 // second old; else they are counted by the first of them. The request's context
 // does not end it: who goes away is audited all the same.
 func (r *Refusals) record(ctx context.Context, at time.Time, events ...store.Event) error {
-	if !r.admit(at, &events[0]) {
+	// An incident has a clock of its own: a harmless refusal a moment before
+	// must not hide it.
+	last := events[len(events)-1]
+	key := last.Actor + " " + string(last.Name)
+	if last.Name == store.IncidentOpened {
+		key += " " + last.Reason
+	}
+	if !r.admit(key, at, &events[0]) {
 		return nil
 	}
 	if err := r.recorder.Record(context.WithoutCancel(ctx), events...); err != nil {
@@ -86,10 +93,8 @@ func (r *Refusals) record(ctx context.Context, at time.Time, events ...store.Eve
 }
 
 // admit tells whether e may be an event of its own, and gives it the count of
-// those before it that were not. An incident is never older than its first
-// refusal, for both stand in one call.
-func (r *Refusals) admit(at time.Time, e *store.Event) bool {
-	key := e.Actor + " " + string(e.Name)
+// those of its key before it that were not.
+func (r *Refusals) admit(key string, at time.Time, e *store.Event) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	t, ok := r.principals[key]

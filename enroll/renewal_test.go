@@ -219,6 +219,7 @@ func (w *world) holder(kind, name, prof string, tmpl *x509.Certificate) *x509.Ce
 		must(w, err)
 	}
 	key := newKey(w)
+	w.lastKey = key
 	tmpl.Subject, tmpl.NotAfter = pkix.Name{CommonName: name}, w.clock.now().Add(30*day)
 	m, err := w.operations.make(tmpl, key.Public())
 	must(w, err)

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -241,7 +240,7 @@ func (a *attempt) source() string {
 	if !a.Source.IsValid() {
 		return ""
 	}
-	return strings.TrimPrefix(a.Source.Unmap().String(), "::ffff:")
+	return a.Source.Unmap().WithZone("").String()
 }
 
 // actor says who did it, for the store.

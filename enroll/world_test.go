@@ -127,6 +127,7 @@ type world struct {
 	store                     store.Store
 	root, devices, operations *issuer
 	service                   *enroll.Service
+	lastKey                   crypto.Signer // of the newest certificate of operations-1
 	log                       *bytes.Buffer
 	doubt                     *atomic.Pointer[error]
 	outcomes                  *sync.Map // v1.Reason -> *atomic.Int64

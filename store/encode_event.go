@@ -54,12 +54,7 @@ func (e *Event) Encode() ([]byte, error) {
 	if err := e.validate(); err != nil {
 		return nil, err
 	}
-	b, err := eventEncoding.Marshal(eventBody{
-		Name: string(e.Name), Time: uint64(clampMicros(e.Time)), Salt: e.Salt[:],
-		Actor: e.Actor, Source: e.Source, Object: e.Object,
-		Serial: e.Serial, Issuer: uint16(e.Issuer), Reason: e.Reason,
-		Count: e.Count, Detail: e.Detail,
-	})
+	b, err := encodeBody(e.body())
 	if err != nil {
 		return nil, fmt.Errorf("encode event %s: %w", e.Name, err)
 	}
@@ -68,6 +63,17 @@ func (e *Event) Encode() ([]byte, error) {
 	}
 	return b, nil
 }
+
+func (e *Event) body() eventBody {
+	return eventBody{
+		Name: string(e.Name), Time: uint64(clampMicros(e.Time)), Salt: e.Salt[:],
+		Actor: e.Actor, Source: e.Source, Object: e.Object,
+		Serial: e.Serial, Issuer: uint16(e.Issuer), Reason: e.Reason,
+		Count: e.Count, Detail: e.Detail,
+	}
+}
+
+func encodeBody(body eventBody) ([]byte, error) { return eventEncoding.Marshal(body) }
 
 // newSalt is from crypto/rand, which cannot fail.
 func newSalt() (salt [16]byte) {
@@ -103,7 +109,7 @@ func DecodeEvent(seq uint64, b []byte) (Event, error) {
 	if err := eventDecoding.Unmarshal(b, &body); err != nil {
 		return Event{}, fmt.Errorf("event %d does not decode (%v): %w", seq, err, ErrCorrupt)
 	}
-	again, err := eventEncoding.Marshal(body)
+	again, err := encodeBody(body)
 	if err != nil || !bytes.Equal(again, b) || len(body.Salt) != 16 || body.Time > maxMicros {
 		return Event{}, fmt.Errorf("event %d is not in its one encoding: %w", seq, ErrCorrupt)
 	}

@@ -33,11 +33,13 @@ func problem(res *http.Response, body []byte) error {
 		if err := json.Unmarshal(body, &p); err != nil {
 			p = v1.Problem{}
 		}
+		p.Status = res.StatusCode
 	}
-	if p.Reason == "" {
-		p.Reason = reasonOf(res.StatusCode)
+	refusal := p.Refusal(retryAfter(res.Header))
+	if refusal.Reason == "" {
+		refusal.Reason = reasonOf(res.StatusCode)
 	}
-	return &Refused{Status: res.StatusCode, Refusal: p.Refusal(retryAfter(res.Header))}
+	return &Refused{Status: res.StatusCode, Refusal: refusal}
 }
 
 // reasonOf is the nearest reason of a status that came without one.

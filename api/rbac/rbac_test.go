@@ -107,3 +107,29 @@ func TestActionsOf(t *testing.T) {
 		t.Error("an admin lacks an action")
 	}
 }
+
+func TestCovers(t *testing.T) {
+	all, a, ab := Grant{Role: Admin}, Grant{Role: Admin, Products: []string{"a"}}, Grant{Role: Admin, Products: []string{"a", "b"}}
+	star := Grant{Role: Admin, Products: []string{Everything}}
+	site := Grant{Role: Admin, Sites: []string{"x"}}
+	rows := []struct {
+		mine, theirs Grant
+		want         bool
+	}{
+		{all, ab, true},
+		{all, site, true},
+		{star, all, true},
+		{ab, a, true},
+		{a, ab, false},
+		{a, all, false},
+		{a, star, false},
+		{site, all, false},
+		{site, a, false},
+		{site, site, true},
+	}
+	for _, row := range rows {
+		if got := row.mine.Covers(row.theirs); got != row.want {
+			t.Errorf("%+v covers %+v = %v, want %v", row.mine, row.theirs, got, row.want)
+		}
+	}
+}

@@ -64,12 +64,19 @@ func Init(ctx context.Context, c InitConfig) (made Initialised, err error) {
 	if err := n.firstOperator(ctx); err != nil {
 		return made, fmt.Errorf("make the first operator: %w", err)
 	}
+	log, err := n.checkpointer(ctx)
+	if err != nil {
+		return made, err
+	}
 	made = Initialised{Authority: n.record, Credential: d.admin()}
 	for _, i := range n.authority.Issuers() {
 		made.Issuers = append(made.Issuers, i.Name)
 		if err := writePEM(filepath.Join(d.ca(), i.Name+".crt"), i.Certificate.Raw); err != nil {
 			return made, err
 		}
+	}
+	if _, err := log.Sign(ctx); err != nil {
+		return made, err
 	}
 	if err := renameio.WriteFile(d.config(), []byte(c.Settings), secretMode); err != nil {
 		return made, fmt.Errorf("write the settings: %w", err)

@@ -45,7 +45,8 @@ func openKeys(ctx context.Context, d dir, kms string, passphrase []byte) (*keys.
 
 // join makes the authority, its publisher and its credentials. What is missing
 // of CRLs and credentials is made on the way: CRLs first, since certificates
-// point to them.
+// point to them. Lists that cannot be signed now do not keep a node down: what
+// is on disk is served, and the publisher tries again.
 func join(ctx context.Context, d dir, db *bolt.Store, ring *keys.Ring, clock *Clock, log *slog.Logger) (*node, error) {
 	n := &node{dir: d, store: db, keys: ring, clock: clock, log: log}
 	var err error
@@ -63,7 +64,7 @@ func join(ctx context.Context, d dir, db *bolt.Store, ring *keys.Ring, clock *Cl
 	}
 	n.authority.LeaseFrom(n.publisher)
 	if err := n.publisher.CatchUp(ctx); err != nil {
-		return nil, fmt.Errorf("publish CRLs: %w", err)
+		log.ErrorContext(ctx, "CRLs not published", logError, err)
 	}
 	n.credentials, err = ca.OpenCredentials(ctx, ca.CredentialConfig{
 		Authority: n.authority, Store: db, Keys: ring, Dir: d.ca(), Hosts: n.record.Hosts, Now: clock.Now, Log: log,
@@ -105,13 +106,30 @@ func (n *node) services(ctx context.Context, m *metrics) (*services, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.checkpointer, err = n.checkpointer(ctx)
+	return s, err
+}
+
+// checkpointer signs heads of the audit log with the log's key.
+func (n *node) checkpointer(ctx context.Context) (*audit.Checkpointer, error) {
 	origin := logOrigin(n.record.ID)
 	signer, err := logSigner(ctx, n.keys, origin)
 	if err != nil {
 		return nil, fmt.Errorf("open the audit log's key: %w", err)
 	}
-	s.checkpointer, err = audit.NewCheckpointer(audit.Config{Store: n.store, Key: signer, Origin: origin, Log: n.log})
-	return s, err
+	return audit.NewCheckpointer(audit.Config{Store: n.store, Key: signer, Origin: origin, Log: n.log})
+}
+
+// signLog signs the audit log until ctx ends. A log that must not be signed
+// stops neither revocation nor status; doctor tells.
+func (n *node) signLog(c *audit.Checkpointer) func(context.Context) error {
+	return func(ctx context.Context) error {
+		if err := c.Run(ctx); err != nil {
+			n.log.ErrorContext(ctx, "the audit log is signed no more; run assay audit verify", logError, err)
+			return err
+		}
+		return nil
+	}
 }
 
 // getCertificate is the TLS certificate as it is now.

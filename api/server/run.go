@@ -72,12 +72,6 @@ func open(ctx context.Context, c *Config) (_ *node, err error) {
 	return join(ctx, d, db, ring, clock, c.Log)
 }
 
-// sinceStart is a monotonic clock.
-func sinceStart() func() time.Duration {
-	start := time.Now()
-	return func() time.Duration { return time.Since(start) }
-}
-
 // listener is one of the four.
 type listener struct {
 	name   string
@@ -127,7 +121,7 @@ func (n *node) serve(ctx context.Context, listeners []*listener, s *services, h 
 	group, ctx := errgroup.WithContext(ctx)
 	followers := new(errgroup.Group)
 	for _, follow := range []func(context.Context) error{
-		s.enroll.Run, n.publisher.Run, s.checkpointer.Run, n.renewDaily, n.followMark,
+		s.enroll.Run, n.publisher.Run, n.signLog(s.checkpointer), n.renewDaily, n.followMark,
 	} {
 		followers.Go(func() error { return follow(following) })
 	}
@@ -146,9 +140,19 @@ func (n *node) serve(ctx context.Context, listeners []*listener, s *services, h 
 		return drain(listeners)
 	})
 	err := group.Wait()
-	err = errors.Join(err, n.note(following, store.NodeStopped, nil))
 	stopFollowing()
-	return errors.Join(err, followers.Wait())
+	return errors.Join(err, followers.Wait(), n.farewell(s))
+}
+
+// farewell writes the last record and signs the log up to it.
+func (n *node) farewell(s *services) error {
+	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+	defer cancel()
+	if err := n.note(ctx, store.NodeStopped, nil); err != nil {
+		return err
+	}
+	_, err := s.checkpointer.Sign(ctx)
+	return err
 }
 
 func (l *listener) serve() error {

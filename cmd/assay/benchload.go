@@ -81,7 +81,6 @@ type outcome struct {
 	failed    int
 	firstErr  error
 	took      time.Duration
-	cpu       time.Duration
 }
 
 // run drives the load. The end of the time is no failure of the request that

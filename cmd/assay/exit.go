@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/url"
 
+	"github.com/assay-pki/assay/api/client"
 	v1 "github.com/assay-pki/assay/api/v1"
 )
 
@@ -65,7 +66,7 @@ func asFailure(ctx context.Context, err error) *failure {
 
 // unreachable tells whether a network peer did not answer, or not in time.
 func unreachable(err error) bool {
-	if errors.Is(err, context.DeadlineExceeded) {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, client.ErrUnavailable) {
 		return true
 	}
 	if _, ok := errors.AsType[*net.OpError](err); ok {

@@ -78,16 +78,6 @@ func wants(names ...string) cobra.PositionalArgs {
 	}
 }
 
-// someArgs wants at least one argument called name.
-func someArgs(name string) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, given []string) error {
-		if len(given) == 0 {
-			return failMissingArgument(cmd, name)
-		}
-		return nil
-	}
-}
-
 // atMostOne takes none or one argument.
 func atMostOne(cmd *cobra.Command, given []string) error {
 	if len(given) > 1 {

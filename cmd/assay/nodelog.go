@@ -16,8 +16,9 @@ import (
 )
 
 // nodeLog is the log of a running node as audit.Export reads it: the records
-// up to the moment it was made. The hash of a leaf is that of the record as it
-// came; whoever verifies the copy holds it against the signed root.
+// up to the moment it was made. The hash of a leaf is the one that the node
+// stored: whoever verifies the copy holds both against the signed root, and so can
+// name a record that was changed.
 type nodeLog struct {
 	head   v1.Checkpoint
 	next   func() (v1.Leaf, error, bool)
@@ -69,7 +70,10 @@ func (n *nodeLog) Events(ctx context.Context, after uint64, limit int) ([]store.
 			return nil, fmt.Errorf("the node sent record %d where %d belongs: %w", leaf.Seq, n.seq+1, store.ErrCorrupt)
 		}
 		n.seq = leaf.Seq
-		n.leaves = append(n.leaves, tlog.RecordHash(leaf.Bytes))
+		if len(leaf.Hash) != tlog.HashSize {
+			return nil, fmt.Errorf("the node sent a hash of %d octets with record %d: %w", len(leaf.Hash), leaf.Seq, store.ErrCorrupt)
+		}
+		n.leaves = append(n.leaves, [32]byte(leaf.Hash))
 		events = append(events, store.Event{Seq: leaf.Seq, Bytes: leaf.Bytes})
 	}
 	return events, nil

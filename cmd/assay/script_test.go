@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -28,6 +29,7 @@ func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"mode":       scriptMode,
 		"exits":      scriptExits,
 		"credential": scriptCredential,
+		"flip":       scriptFlip,
 	}
 }
 
@@ -175,4 +177,18 @@ func scriptCredential(ts *testscript.TestScript, neg bool, args []string) {
 		admin.CertificateFile: []byte(pemCertificate(cert.Raw)),
 		admin.RootsFile:       []byte(pemCertificate(cert.Raw)),
 	}))
+}
+
+// scriptFlip FILE OFFSET: flips one bit.
+func scriptFlip(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: flip FILE OFFSET")
+	}
+	offset, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	path := ts.MkAbs(args[0])
+	text, err := os.ReadFile(path)
+	ts.Check(err)
+	text[offset] ^= 1
+	ts.Check(os.WriteFile(path, text, 0o600))
 }

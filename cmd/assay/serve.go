@@ -41,7 +41,7 @@ func (a *app) startNode(cmd *cobra.Command, acceptClock bool) error {
 	}
 	r := running{
 		dir: a.flags.dir, settings: s, acceptClock: acceptClock,
-		log: a.logger(s.text("log.level"), s.text("log.format")), ready: a.say.serving,
+		log: a.logger(s.text("log.level"), s.text("log.format")), ready: a.showAddresses,
 	}
 	if path := a.passphrasePath(s.text("keys.passphrase_file")); path != "" {
 		if r.passphrase, err = a.readPassphrase(path); err != nil {
@@ -63,7 +63,7 @@ func (a *app) logger(level, format string) *slog.Logger {
 	if format == "json" || format == "auto" && !a.say.errTerminal {
 		return slog.New(slog.NewJSONHandler(a.say.err, &slog.HandlerOptions{Level: at}))
 	}
-	return slog.New(tint.NewHandler(a.say.err, &tint.Options{Level: at, TimeFormat: time.TimeOnly, NoColor: !a.say.errColour}))
+	return slog.New(tint.NewTextHandler(a.say.err, &tint.Options{Level: at, TimeFormat: time.TimeOnly, NoColor: !a.say.errColour}))
 }
 
 // parseCount reads a whole number of a setting, wherever it was written.
@@ -88,4 +88,13 @@ func memoryLimit(text string) (int64, error) {
 		}
 	}
 	return 0, failMemory(text)
+}
+
+// showAddresses tells where the node listens, once it does: data, so that a
+// program that started it can read it. A reader that is gone stops nothing.
+func (a *app) showAddresses(at addresses) {
+	_ = a.show(object(
+		at, "https://"+at.Admin, "est", "https://"+at.EST, "admin", "https://"+at.Admin,
+		"http", "http://"+at.HTTP, "metrics", "http://"+at.Metrics,
+	))
 }

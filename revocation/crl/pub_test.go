@@ -278,7 +278,7 @@ func TestPUB07Crash(t *testing.T) {
 				t.Errorf("%d lists of another issuer were signed, want none", n)
 			}
 			n := a.signatures(devices)
-			if p = a.caughtUp(); a.signatures(devices) != n {
+			if a.caughtUp(); a.signatures(devices) != n {
 				t.Error("a second start signed again")
 			}
 		})

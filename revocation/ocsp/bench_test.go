@@ -38,47 +38,61 @@ func BenchmarkAnswer(b *testing.B) {
 	bare := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(static) })
 	get := "GET /ocsp/" + base64.StdEncoding.EncodeToString(plain) + " HTTP/1.1\r\nHost: x\r\n\r\n"
 	post := fmt.Sprintf("POST /ocsp HTTP/1.1\r\nHost: x\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s", typeRequest, len(nonce), nonce)
-	var unit float64
-	for _, row := range []struct {
-		name    string
-		handler http.Handler
-		request string
-	}{{"bare", bare, get}, {"cached", r, get}, {"live", r, post}} {
-		b.Run(row.name, func(b *testing.B) {
-			cpu := serverCPU(b, row.handler, row.request)
-			if row.name == "bare" {
-				unit = cpu
+	kinds := []*kind{newKind(b, bare, get), newKind(b, r, get), newKind(b, r, post)}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	for b.Loop() {
+		// In turn, so that a noisy machine disturbs all alike.
+		for _, k := range kinds {
+			if err := k.round(); err != nil {
+				b.Fatal(err)
 			}
-			b.ReportMetric(cpu/1e3, "cpu-us/op")
-			b.ReportMetric(cpu/unit, "ratio")
-		})
+		}
+	}
+	for n, name := range []string{"bare", "cached", "live"} {
+		b.ReportMetric(kinds[n].micros(), name+"-us")
+		b.ReportMetric(kinds[n].micros()/kinds[0].micros(), name+"/bare")
 	}
 }
 
-// serverCPU sends b.N requests and returns nanoseconds of CPU for each.
-func serverCPU(b *testing.B, handler http.Handler, request string) float64 {
+// kind is a handler with its connection and what it has cost.
+type kind struct {
+	conn    net.Conn
+	in      *bufio.Reader
+	request []byte
+	cpu     time.Duration
+	count   int
+}
+
+func newKind(b *testing.B, handler http.Handler, request string) *kind {
 	server := httptest.NewServer(handler)
-	defer server.Close()
+	b.Cleanup(server.Close)
 	conn, err := net.Dial("tcp", strings.TrimPrefix(server.URL, "http://"))
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer conn.Close()
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	in := bufio.NewReader(conn)
+	b.Cleanup(func() { conn.Close() })
+	return &kind{conn: conn, in: bufio.NewReader(conn), request: []byte(request)}
+}
+
+// round sends requests one after the other.
+func (k *kind) round() error {
+	const requests = 200
 	process, thread := cpuOf(syscall.RUSAGE_SELF), cpuOf(rusageThread)
-	for b.Loop() {
-		if _, err := conn.Write([]byte(request)); err != nil {
-			b.Fatal(err)
+	for range requests {
+		if _, err := k.conn.Write(k.request); err != nil {
+			return err
 		}
-		if err := readAnswer(in); err != nil {
-			b.Fatal(err)
+		if err := readAnswer(k.in); err != nil {
+			return err
 		}
 	}
-	process, thread = cpuOf(syscall.RUSAGE_SELF)-process, cpuOf(rusageThread)-thread
-	return float64(process-thread) / float64(b.N)
+	k.cpu += cpuOf(syscall.RUSAGE_SELF) - process - (cpuOf(rusageThread) - thread)
+	k.count += requests
+	return nil
 }
+
+func (k *kind) micros() float64 { return float64(k.cpu.Nanoseconds()) / float64(k.count) / 1e3 }
 
 const rusageThread = 1
 

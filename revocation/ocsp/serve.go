@@ -179,8 +179,12 @@ func unchanged(q *http.Request, a *answer) bool {
 		}
 		return false
 	}
-	since, err := http.ParseTime(q.Header.Get("If-Modified-Since"))
-	return err == nil && a.modified != nil && !a.producedAt.After(since)
+	date := q.Header.Get("If-Modified-Since")
+	if date == "" || a.modified == nil {
+		return false
+	}
+	since, err := http.ParseTime(date)
+	return err == nil && !a.producedAt.After(since)
 }
 
 // refuse answers faults of HTTP with a reason of reasons.md as text.

@@ -55,6 +55,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -107,7 +108,7 @@ func badRecord(n uint64, what string) *BadRecord { return &BadRecord{First: n, L
 // trust it: a wrong hash makes a proof that does not hold.
 type Hashes interface {
 	// LogHashes returns stored hashes by tlog index, one for each index, in the
-	// order asked.
+	// order asked. It is asked for at most store.MaxPage at one time.
 	LogHashes(ctx context.Context, indexes []int64) ([][32]byte, error)
 }
 
@@ -134,19 +135,21 @@ type Report struct {
 	Beyond uint64
 }
 
-// reader adapts Hashes to tlog.
+// reader adapts Hashes to tlog, and asks for at most a page at one time.
 func reader(ctx context.Context, h Hashes) tlog.HashReaderFunc {
 	return func(indexes []int64) ([]tlog.Hash, error) {
-		got, err := h.LogHashes(ctx, indexes)
-		if err != nil {
-			return nil, fmt.Errorf("read stored hashes: %w", err)
-		}
-		if len(got) != len(indexes) {
-			return nil, fmt.Errorf("read stored hashes: asked for %d, got %d: %w", len(indexes), len(got), store.ErrCorrupt)
-		}
-		hashes := make([]tlog.Hash, len(got))
-		for i, g := range got {
-			hashes[i] = g
+		hashes := make([]tlog.Hash, 0, len(indexes))
+		for page := range slices.Chunk(indexes, store.MaxPage) {
+			got, err := h.LogHashes(ctx, page)
+			if err != nil {
+				return nil, fmt.Errorf("read stored hashes: %w", err)
+			}
+			if len(got) != len(page) {
+				return nil, fmt.Errorf("read stored hashes: asked for %d, got %d: %w", len(page), len(got), store.ErrCorrupt)
+			}
+			for _, g := range got {
+				hashes = append(hashes, g)
+			}
 		}
 		return hashes, nil
 	}

@@ -138,6 +138,9 @@ func (m *memory) Log(context.Context) (store.LogHead, error) {
 func (m *memory) LogHashes(_ context.Context, indexes []int64) ([][32]byte, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if len(indexes) > store.MaxPage {
+		return nil, fmt.Errorf("%d hashes: %w", len(indexes), store.ErrLimit)
+	}
 	var hashes [][32]byte
 	for _, i := range indexes {
 		if i < 0 || i >= int64(len(m.hashes)) {

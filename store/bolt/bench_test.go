@@ -118,7 +118,7 @@ func benchmarkIssue(b *testing.B, writers int) {
 	b.ReportMetric(float64(after.Commits-before.Commits)/float64(b.N), "commits/op")
 	b.ReportMetric(float64(v), "ns/v")
 	if b.N >= 10000 { // below, fixed pages would count
-		b.ReportMetric(float64(bytesInUse(b, s))/float64(b.N), "B/device")
+		b.ReportMetric(float64(size(b, s))/float64(b.N), "B/device")
 	}
 }
 
@@ -132,16 +132,6 @@ func found(t testing.TB, s store.Store) {
 	if err := s.Found(t.Context(), f); err != nil {
 		t.Fatal(err)
 	}
-}
-
-// bytesInUse is the file up to its highest page in use.
-func bytesInUse(b *testing.B, s *Store) int64 {
-	tx, err := s.db.Begin(false)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer rollback(tx)
-	return tx.Size()
 }
 
 // BenchmarkCertificate is the read behind every question for a status.

@@ -197,15 +197,21 @@ func (s *Store) giveUp(cause error) error {
 	return s.broken
 }
 
-// fullDisk tells whether a write, and not an fsync, found no room.
+// fullDisk tells whether a write or a resize, and not an fsync, found no room.
 func fullDisk(err error) bool {
-	// bbolt hides the cause of a resize that failed. It comes before all writes.
-	if errors.Is(err, berrors.ErrMaxSizeReached) || strings.HasPrefix(err.Error(), "file resize error") {
+	if errors.Is(err, berrors.ErrMaxSizeReached) {
 		return true
 	}
 	var failed *fs.PathError
-	return errors.As(err, &failed) && failed.Op == "write" &&
-		(errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EFBIG))
+	written := errors.As(err, &failed) && failed.Op == "write"
+	// bbolt keeps only the text of the cause of a resize.
+	resized := strings.HasPrefix(err.Error(), "file resize error")
+	for _, full := range []syscall.Errno{syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG} {
+		if written && errors.Is(err, full) || resized && strings.HasSuffix(err.Error(), full.Error()) {
+			return true
+		}
+	}
+	return false
 }
 
 // rollback must not panic: it runs after damage was met.
