@@ -97,13 +97,15 @@ type Recovery uint8
 
 const (
 	// FirstOnly refuses with ErrHasIdentity when the device has a live
-	// certificate of this profile with another key.
+	// certificate of this profile with another key, closed or not.
 	FirstOnly Recovery = 0
-	// Replace revokes them, reason superseded: a credential bound to this very
-	// device may bring a new key.
+	// Replace revokes those with another key that are good and not expired,
+	// reason superseded: a credential bound to this very device may bring a new
+	// key.
 	Replace Recovery = 1
 	// Renew keeps them good until the new one is presented, at most
-	// MaxLivePerProfile; one more closes the oldest never presented.
+	// MaxLivePerProfile; one more closes the oldest never presented, but not
+	// the one that authenticated this renewal.
 	Renew Recovery = 2
 )
 
@@ -114,13 +116,17 @@ const (
 //     CSRHash) equal these, issued at or after RepeatSince and still Live and
 //     not Closed: nothing is stored but a certificate.repeated event, Issued.Repeated
 //     is true;
-//   - the issuer and index are free: ErrExists;
-//   - the device: ErrHeld, ErrDecommissioned;
+//   - the issuer is there: ErrNotFound; the index is free: ErrExists;
+//   - the device: ErrHeld, ErrDecommissioned; an operator: ErrNotFound, or
+//     ErrConflict when it was removed;
 //   - the presented certificate (Presented): still good, same device:
 //     ErrCredential; not closed: ErrSuperseded;
 //   - the token (Token): see ErrCredential; one use is taken;
 //   - the key: ErrKeyBlocked, ErrKeyOfAnother, by whole SPKI;
 //   - Recovery: ErrHasIdentity.
+//
+// A certificate that does not parse, whose serial is not of its index, or whose
+// holder is not Device is ErrConflict before all of these: see Validate.
 type Issuance struct {
 	// Certificate as signed; the state fields are zero.
 	Certificate Certificate

@@ -98,5 +98,5 @@ type EventKind struct {
 
 // Known tells whether n is in the table of events.
 func (n EventName) Known() bool {
-	return slices.ContainsFunc(EventKinds(), func(k EventKind) bool { return k.Name == n })
+	return slices.ContainsFunc(eventKinds[:], func(k EventKind) bool { return k.Name == n })
 }

@@ -117,12 +117,14 @@ type Writer interface {
 	// Issuance for what is checked again inside the transaction.
 	Issue(ctx context.Context, i Issuance) (Issued, error)
 	// Present records that a certificate was used at our EST for the first
-	// time, and closes older ones of its lineage and profile. A certificate
-	// that is closed, revoked or held is ErrConflict.
+	// time, and closes older ones of its lineage and profile; only devices have
+	// a lineage. A certificate that is closed, revoked or held is ErrConflict.
+	// Presenting twice is not an error, costs a read and leaves no event.
 	Present(ctx context.Context, p Presentation) error
 
 	// Revoke ends a device or one certificate. Revoking what is revoked is not
-	// an error: Changed is empty then.
+	// an error: Changed is empty then. A held certificate keeps the date of its
+	// hold. One certificate, named by Ref, is revoked also when it has expired.
 	Revoke(ctx context.Context, r Revoke) (StatusChange, error)
 	// Hold suspends a device and all its live certificates.
 	Hold(ctx context.Context, h Hold) (StatusChange, error)
@@ -136,10 +138,12 @@ type Writer interface {
 	CreateToken(ctx context.Context, t Token, by Actor) error
 	// VoidToken ends a token by hash. Voiding twice is not an error.
 	VoidToken(ctx context.Context, hash [32]byte, by Actor) (Token, error)
-	// PutOperator adds or changes an operator's grant.
+	// PutOperator adds or changes an operator's grant. The same grant as
+	// before: no revision, no event.
 	PutOperator(ctx context.Context, p PutOperator) (Operator, error)
-	// RemoveOperator ends an operator and revokes the certificates it has.
-	// ErrLastAdmin if nobody would be left with role admin.
+	// RemoveOperator ends an operator and revokes the certificates it has,
+	// reason privilegeWithdrawn. ErrLastAdmin if nobody would be left with role
+	// admin. Removing twice is not an error: Changed is empty then.
 	RemoveOperator(ctx context.Context, name string, expect uint32, by Actor) (StatusChange, error)
 
 	// NextCRL reserves the number of the next CRL of a scope: greater than any
@@ -148,10 +152,11 @@ type Writer interface {
 	// PutCheckpoint keeps the newest signed checkpoint.
 	PutCheckpoint(ctx context.Context, checkpoint []byte) error
 	// Record appends events that change no other record: refusals, starts,
-	// stops, the clock.
+	// stops, the clock. At most MaxEventsPerRecord, else ErrLimit; a name that is
+	// not in the table, or no time, is ErrConflict. A missing salt is made.
 	Record(ctx context.Context, events ...Event) error
 	// LowerClockMark sets the mark back to a time, audited: `doctor clock
-	// --reset`.
+	// --reset`. A time above the mark is ErrConflict.
 	LowerClockMark(ctx context.Context, to time.Time, by Actor) error
 }
 

@@ -1,5 +1,5 @@
 // Package est is RFC 7030 over HTTP: it turns requests into calls of enroll and
-// answers into the bytes that every client in the field reads (docs/EST.md).
+// answers into the bytes that every client in the field reads.
 //
 // It promises that
 //

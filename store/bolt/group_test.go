@@ -4,12 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/assay-pki/assay/store"
 	"github.com/assay-pki/assay/store/storetest"
@@ -138,78 +134,6 @@ func TestQueueTakesGroups(t *testing.T) {
 	}
 }
 
-// TestFailedCommitStopsActs puts a descriptor that cannot write in the place of
-// the file's: what the file holds is doubtful then, and only a restart helps.
-func TestFailedCommitStopsActs(t *testing.T) {
-	cfg := testConfig(t)
-	s := createTest(t, cfg)
-	found(t, s)
-	if _, err := s.Issue(t.Context(), simpleIssuance(1)); err != nil {
-		t.Fatal(err)
-	}
-	restore := breakDescriptor(t, cfg.Path)
-	for index := range uint64(2) {
-		_, err := s.Issue(t.Context(), simpleIssuance(10+index))
-		if !errors.Is(err, store.ErrUnavailable) {
-			t.Fatalf("issue without a disk: %v, want %v", err, store.ErrUnavailable)
-		}
-	}
-	restore()
-	if _, err := s.Issue(t.Context(), simpleIssuance(20)); !errors.Is(err, store.ErrUnavailable) {
-		t.Errorf("issue after a failed commit: %v, want %v", err, store.ErrUnavailable)
-	}
-	if _, err := s.Certificate(t.Context(), store.Ref{Issuer: 1, Index: 1}); err != nil {
-		t.Errorf("reads go on: %v", err)
-	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	checkClosed(t, cfg)
-}
-
-// breakDescriptor makes the open file read-only until restore is called.
-func breakDescriptor(t *testing.T, path string) (restore func()) {
-	t.Helper()
-	fd := descriptor(t, path)
-	saved, err := unix.Dup(fd)
-	if err != nil {
-		t.Fatal(err)
-	}
-	readOnly, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := unix.Dup3(readOnly, fd, unix.O_CLOEXEC); err != nil {
-		t.Fatal(err)
-	}
-	return func() {
-		if err := unix.Dup3(saved, fd, unix.O_CLOEXEC); err != nil {
-			t.Fatal(err)
-		}
-		_ = unix.Close(saved)
-		_ = unix.Close(readOnly)
-	}
-}
-
-func descriptor(t *testing.T, path string) int {
-	t.Helper()
-	entries, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		t.Skipf("no /proc: %v", err)
-	}
-	for _, e := range entries {
-		if target, err := os.Readlink(filepath.Join("/proc/self/fd", e.Name())); err == nil && target == path {
-			var fd int
-			if _, err := fmt.Sscan(e.Name(), &fd); err != nil {
-				t.Fatal(err)
-			}
-			return fd
-		}
-	}
-	t.Fatalf("%s is not open", path)
-	return -1
-}
-
 // TestMaxSize: a full store refuses acts, stores none of them, and is read.
 func TestMaxSize(t *testing.T) {
 	cfg := testConfig(t)
@@ -221,27 +145,6 @@ func TestMaxSize(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	found(t, s)
-	fillUp(t, s)
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	checkClosed(t, cfg)
-}
-
-// TestDiskFull does the same on a file system of 8 MB.
-func TestDiskFull(t *testing.T) {
-	dir := t.TempDir()
-	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=8m"); err != nil {
-		t.Skipf("a tmpfs cannot be mounted here: %v", err)
-	}
-	defer func() {
-		if err := unix.Unmount(dir, 0); err != nil {
-			t.Error(err)
-		}
-	}()
-	cfg := Config{Path: filepath.Join(dir, "assay.db"), InitialMmapSize: 1 << 26}
-	s := createTest(t, cfg)
 	found(t, s)
 	fillUp(t, s)
 	if err := s.Close(); err != nil {

@@ -4,14 +4,12 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.etcd.io/bbolt"
-	"golang.org/x/sys/unix"
 
 	"github.com/assay-pki/assay/store"
 	"github.com/assay-pki/assay/store/storetest"
@@ -208,20 +206,6 @@ func TestConfigIsChecked(t *testing.T) {
 		if _, err := Open(cfg); err == nil {
 			t.Errorf("config %+v was accepted", cfg)
 		}
-	}
-}
-
-func TestNetworkFS(t *testing.T) {
-	for kind, want := range map[uint32]string{
-		unix.NFS_SUPER_MAGIC: "nfs", unix.SMB2_SUPER_MAGIC: "smb", unix.V9FS_MAGIC: "9p",
-		unix.EXT4_SUPER_MAGIC: "", unix.XFS_SUPER_MAGIC: "", unix.BTRFS_SUPER_MAGIC: "", unix.TMPFS_MAGIC: "",
-	} {
-		if got := networkFS(kind); got != want {
-			t.Errorf("file system %#x: %q, want %q", kind, got, want)
-		}
-	}
-	if err := refuseNetwork(filepath.Join(t.TempDir(), "none")); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("directory that is not there: %v", err)
 	}
 }
 

@@ -149,6 +149,10 @@ func (w *world) testOrder() {
 	w.refuse(store.ErrKeyOfAnother, order{serial: "A1", spki: w.device1Key("H1")})
 	w.refuse(store.ErrHasIdentity, order{serial: "A1"})
 	w.equal(w.certificate(c.Ref).Status, store.Good, "status")
+
+	newer := w.issue(order{serial: "A1", recovery: store.Renew})
+	w.present(newer.Ref)
+	w.refuse(store.ErrSuperseded, order{serial: "A1", presented: c.Ref, token: unknown})
 }
 
 // device1Key is the key of the device's first certificate.

@@ -178,6 +178,10 @@ func operatorPromises() []promise {
 			w.putOperator("bob", store.RoleAdmin)
 			_, err := w.RemoveOperator(w.Context(), "alice", store.AnyRevision, w.actor())
 			w.must(err)
+			w.unchanged(func() { // one that was removed is no admin
+				_, err := w.RemoveOperator(w.Context(), "bob", store.AnyRevision, w.actor())
+				w.is(err, store.ErrLastAdmin)
+			})
 		}},
 		{"removal revokes, and can be undone", func(w *world) { w.testRemoveOperator() }},
 		{"certificates need an operator", func(w *world) {

@@ -72,17 +72,7 @@ func revokePromises() []promise {
 			w.equal(got.RevokedAt, held, "revoked at")
 			w.equal(w.device("A1").State, store.DeviceDecommissioned, "device")
 		}},
-		{"invalidity date", func(w *world) {
-			c := w.issue(order{serial: "A1"})
-			since := w.now.Add(-time.Minute)
-			r := store.Revoke{Ref: c.Ref, Reason: store.ReasonKeyCompromise, InvalidAt: since, By: w.actor()}
-			_, err := w.Revoke(w.Context(), r)
-			w.must(err)
-			w.equal(w.certificate(c.Ref).InvalidAt, since, "invalid at")
-			r.InvalidAt = w.now.Add(time.Minute)
-			_, err = w.Revoke(w.Context(), r)
-			w.is(err, store.ErrConflict)
-		}},
+		{"invalidity date", func(w *world) { w.testInvalidity() }},
 		{"reasons that do not revoke", func(w *world) {
 			c := w.issue(order{serial: "A1"})
 			for _, reason := range []uint8{store.ReasonCertificateHold, 7, store.ReasonRemoveFromCRL, 11, 255} {
@@ -118,6 +108,18 @@ func revokePromises() []promise {
 			w.equal(blocked, true, "key of the expired certificate blocked")
 		}},
 	}
+}
+
+func (w *world) testInvalidity() {
+	c := w.issue(order{serial: "A1"})
+	since := w.now.Add(-time.Minute)
+	r := store.Revoke{Ref: c.Ref, Reason: store.ReasonKeyCompromise, InvalidAt: since, By: w.actor()}
+	_, err := w.Revoke(w.Context(), r)
+	w.must(err)
+	w.equal(w.certificate(c.Ref).InvalidAt, since, "invalid at")
+	r.InvalidAt = w.now.Add(time.Minute)
+	_, err = w.Revoke(w.Context(), r)
+	w.is(err, store.ErrConflict)
 }
 
 func (w *world) testRevokeDevice() {
@@ -171,6 +173,15 @@ func holdPromises() []promise {
 			w.release("A1")
 			w.equal(w.certificate(revoked.Ref).Status, store.Revoked, "revoked before the hold")
 			w.equal(w.certificate(good.Ref).Status, store.Good, "held")
+		}},
+		{"a hold takes what lives", func(w *world) {
+			expired := w.issue(order{serial: "A1", lasting: time.Hour})
+			w.pass(2 * time.Hour)
+			live := w.issue(order{serial: "A1"})
+			early := w.issue(order{serial: "A1", spki: live.SPKI, from: time.Hour})
+			w.equal(len(w.hold("A1").Changed), 2, "changed")
+			w.equal(w.certificate(expired.Ref).Status, store.Good, "status of the expired one")
+			w.equal(w.certificate(early.Ref).Status, store.Held, "status of the one that is not valid yet")
 		}},
 		{"a hold that outlasts the certificate", func(w *world) {
 			c := w.issue(order{serial: "A1", lasting: time.Hour})
