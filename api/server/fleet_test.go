@@ -329,3 +329,6 @@ func writePEM(t *testing.T, path, kind string, blocks ...[]byte) string {
 	}
 	return path
 }
+
+// serialNumber is one of our pattern.
+func serialNumber(i int) string { return fmt.Sprintf("SN-%08d", i) }

@@ -69,7 +69,7 @@ func newSiege(t *testing.T) *siege {
 
 func body(der []byte) string { return string(wire.EncodeBody(der, false)) }
 
-// csr makes a body of a request with extensions of the attacker's.
+// csrBody makes a body of a request with extensions of the attacker's.
 func csrBody(t *testing.T, key crypto.Signer, template x509.CertificateRequest) string {
 	t.Helper()
 	der, err := x509.CreateCertificateRequest(rand.Reader, &template, key)
@@ -82,7 +82,7 @@ func csrBody(t *testing.T, key crypto.Signer, template x509.CertificateRequest) 
 // send sends it over real TLS.
 func (s *siege) send(t *testing.T, a attack) *reply {
 	t.Helper()
-	u := &url.URL{Scheme: "https", Host: s.at.EST, Opaque: "//" + s.at.EST + "/.well-known/est/" + cmp.Or(a.path, sensor+"/simpleenroll")}
+	u := &url.URL{Scheme: "https", Host: s.at.EST, Opaque: "/.well-known/est/" + cmp.Or(a.path, sensor+"/simpleenroll")}
 	req := &http.Request{
 		Method: cmp.Or(a.method, http.MethodPost), URL: u, Host: s.at.EST, Header: http.Header{},
 		Body: io.NopCloser(strings.NewReader(cmp.Or(a.body, s.good))), ContentLength: int64(len(cmp.Or(a.body, s.good))),
@@ -260,7 +260,7 @@ func TestHostileCredentials(t *testing.T) {
 		{name: "a used token", token: used, body: other, status: 401, reason: v1.CredentialRejected},
 		{name: "an expired token", token: brief.Token, body: other, status: 401, reason: v1.CredentialRejected},
 		{name: "a voided token", token: voided.Token, body: other, status: 401, reason: v1.CredentialRejected},
-		{name: "a token of another product", token: meter, body: other, status: 403, reason: v1.LabelNotYours},
+		{name: "a token of another product", token: meter, body: other, status: 401, reason: v1.CredentialRejected},
 		{name: "an unbound token for a device that has a key", token: free, body: body(newCSR(t, newKey(t), s.victim.serial)), status: 409, reason: v1.SerialHasIdentity},
 		{name: "a serial against the pattern", token: free, body: body(newCSR(t, newKey(t), "<script>")), status: 400, reason: v1.SerialMalformed},
 		{name: "no serial", token: free, body: csrBody(t, newKey(t), x509.CertificateRequest{}), status: 400, reason: v1.SerialMissing},

@@ -79,20 +79,9 @@ func (d *demo) tokens(ctx context.Context) error {
 func (d *demo) enrol(ctx context.Context) error {
 	began := time.Now()
 	err := d.each(ctx, saidDemoEnrolling, d.fleet, func(ctx context.Context, dev *demoDevice) error {
-		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-		if err != nil {
-			return err
-		}
-		csr, err := client.NewCSR(key, pkix.Name{CommonName: dev.serial, SerialNumber: dev.serial})
-		if err != nil {
-			return err
-		}
-		answer, err := d.ask(ctx, dev, (*client.Client).Enroll, csr)
-		if err != nil {
-			return err
-		}
-		dev.key, dev.cert = key, answer.Certificate
-		return nil
+		return d.certify(ctx, dev, (*client.Client).Enroll, func(key crypto.Signer) ([]byte, error) {
+			return client.NewCSR(key, pkix.Name{CommonName: dev.serial, SerialNumber: dev.serial})
+		})
 	})
 	if err != nil {
 		return err
@@ -101,15 +90,36 @@ func (d *demo) enrol(ctx context.Context) error {
 	return nil
 }
 
+// operation is Enroll or Reenroll.
+type operation = func(*client.Client, context.Context, []byte) (*client.Answer, error)
+
+// certify makes a new key for the device and asks for its certificate.
+func (d *demo) certify(ctx context.Context, dev *demoDevice, ask operation, request func(crypto.Signer) ([]byte, error)) error {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return err
+	}
+	csr, err := request(key)
+	if err != nil {
+		return err
+	}
+	answer, err := d.ask(ctx, dev, ask, csr)
+	if err != nil {
+		return err
+	}
+	dev.key, dev.cert = key, answer.Certificate
+	return nil
+}
+
 // ask sends one request over a connection of the device's own. The client
 // verifies that the answer is for its key and chains to the root.
-func (d *demo) ask(ctx context.Context, dev *demoDevice, operation func(*client.Client, context.Context, []byte) (*client.Answer, error), csr []byte) (*client.Answer, error) {
+func (d *demo) ask(ctx context.Context, dev *demoDevice, ask operation, csr []byte) (*client.Answer, error) {
 	c, err := d.estClient(dev)
 	if err != nil {
 		return nil, err
 	}
 	defer c.CloseIdle()
-	return operation(c, ctx, csr)
+	return ask(c, ctx, csr)
 }
 
 // refuse shows two refusals: a token that was used, and another device's name.
@@ -156,20 +166,9 @@ func (d *demo) renew(ctx context.Context) error {
 	began := time.Now()
 	fleet := d.fleet[:len(d.fleet)/5]
 	err := d.each(ctx, saidDemoRenewing, fleet, func(ctx context.Context, dev *demoDevice) error {
-		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-		if err != nil {
-			return err
-		}
-		csr, err := client.NewRenewalCSR(key, dev.cert)
-		if err != nil {
-			return err
-		}
-		answer, err := d.ask(ctx, dev, (*client.Client).Reenroll, csr)
-		if err != nil {
-			return err
-		}
-		dev.key, dev.cert = key, answer.Certificate
-		return nil
+		return d.certify(ctx, dev, (*client.Client).Reenroll, func(key crypto.Signer) ([]byte, error) {
+			return client.NewRenewalCSR(key, dev.cert)
+		})
 	})
 	if err != nil {
 		return err
