@@ -125,12 +125,7 @@ func (n *node) serve(ctx context.Context, listeners []*listener, s *services, h 
 	} {
 		followers.Go(func() error { return follow(following) })
 	}
-	group.Go(func() error {
-		if err := n.credentials.Warm(ctx); err != nil && ctx.Err() == nil {
-			return fmt.Errorf("open the node's keys: %w", err)
-		}
-		return nil
-	})
+	group.Go(func() error { n.warm(ctx); return nil })
 	for _, l := range listeners {
 		group.Go(l.serve)
 	}
@@ -153,6 +148,21 @@ func (n *node) farewell(s *services) error {
 	}
 	_, err := s.checkpointer.Sign(ctx)
 	return err
+}
+
+// warm decrypts the keys that the first requests need, side by side. The root's
+// stays sealed. What cannot be opened now is tried again when it is needed.
+func (n *node) warm(ctx context.Context) {
+	var issuers []string
+	for _, i := range n.authority.Issuers() {
+		if i.Kind == store.KindDevices || i.Kind == store.KindOperations {
+			issuers = append(issuers, i.Name)
+		}
+	}
+	err := errors.Join(n.credentials.Warm(ctx), n.keys.Warm(ctx, issuers...))
+	if err != nil && ctx.Err() == nil {
+		n.log.ErrorContext(ctx, "keys can't be opened", logError, err)
+	}
 }
 
 func (l *listener) serve() error {

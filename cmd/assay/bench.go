@@ -78,7 +78,7 @@ func (a *app) bench(ctx context.Context, b benchFlags) error {
 	s := sheet{columns: []string{"connections", "requests", "failed", "rate/s", "p50 ms", "p99 ms", "cpu us", "v us", "cpu/v"}}
 	first := b.first
 	for _, connections := range steps {
-		n := b.requests()
+		n := b.requests() + connections // one of each connection warms it up
 		a.say.preparing(n)
 		requests, err := b.makeRequests(ctx, n, first)
 		if err != nil {
@@ -88,7 +88,7 @@ func (a *app) bench(ctx context.Context, b benchFlags) error {
 		if err != nil {
 			return err
 		}
-		first += max(n, connections)
+		first += n
 		s.add(step, strconv.Itoa(connections), step.cells()...)
 	}
 	return a.show(s)
@@ -191,6 +191,10 @@ func (b *benchFlags) step(ctx context.Context, roots *x509.CertPool, connections
 		return benchStep{}, err
 	}
 	defer closeAll()
+	if warm := (load{callers: callers, requests: requests[:connections]}).run(ctx); warm.firstErr != nil {
+		return benchStep{}, failNothingEnrolled(warm.firstErr)
+	}
+	requests = requests[connections:]
 	var before, cpuBefore, cpuAfter time.Duration
 	if b.pid != 0 {
 		if before, err = verifyCost(); err != nil {
