@@ -40,17 +40,33 @@ func (d dir) check() error {
 	} else if err != nil {
 		return fmt.Errorf("read %s: %w", d, err)
 	}
-	for _, path := range []string{string(d), d.keys(), filepath.Join(string(d), "operators")} {
-		if err := narrow(path, dirMode); err != nil {
-			return err
-		}
+	if err := narrow(string(d), dirMode); err != nil {
+		return err
 	}
 	for _, path := range []string{d.store(), d.config()} {
 		if err := narrow(path, secretMode); err != nil {
 			return err
 		}
 	}
-	return nil
+	return errors.Join(private(d.keys()), private(filepath.Join(string(d), "operators")))
+}
+
+// private refuses a directory of secrets in which others can read anything but
+// certificates.
+func private(root string) error {
+	return filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil
+		case err != nil:
+			return fmt.Errorf("read %s: %w", path, err)
+		case e.IsDir():
+			return narrow(path, dirMode)
+		case filepath.Ext(path) == ".crt":
+			return nil
+		}
+		return narrow(path, secretMode)
+	})
 }
 
 // narrow refuses a path that others than its owner can use.
