@@ -23,7 +23,6 @@ type dir string
 func (d dir) config() string    { return filepath.Join(string(d), "assay.yaml") }
 func (d dir) store() string     { return filepath.Join(string(d), "assay.db") }
 func (d dir) keys() string      { return filepath.Join(string(d), "keys") }
-func (d dir) unlock() string    { return filepath.Join(string(d), "keys", "unlock") }
 func (d dir) ca() string        { return filepath.Join(string(d), "ca") }
 func (d dir) admin() string     { return filepath.Join(string(d), "operators", "admin") }
 func (d dir) run() string       { return filepath.Join(string(d), "run") }
