@@ -189,6 +189,11 @@ func (r *Credentials) Responder(issuer store.IssuerID) (cert []byte, signer *key
 	return nil, nil, false
 }
 
+// WarmTLS decrypts the server's key: before it is there no handshake ends.
+func (r *Credentials) WarmTLS(ctx context.Context) error {
+	return r.config.Keys.Warm(ctx, r.slots[0].held.Load().key)
+}
+
 // Warm decrypts the keys, side by side, so that the first handshake and the
 // first OCSP answer do not wait.
 func (r *Credentials) Warm(ctx context.Context) error {

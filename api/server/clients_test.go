@@ -109,6 +109,7 @@ func (d *desk) enrolByToken(t *testing.T, name, serial string) *device {
 }
 
 func TestEST044CurlAndOpensslEnrolAndRenew(t *testing.T) {
+	underRace(t)
 	t.Parallel()
 	d := newDesk(t, "curl", "openssl")
 	serial := "SN-00000001"
@@ -159,6 +160,7 @@ func TestEST044CurlAndOpensslEnrolAndRenew(t *testing.T) {
 }
 
 func TestThreat23TLSVersions(t *testing.T) {
+	underRace(t)
 	t.Parallel()
 	d := newDesk(t, "curl", "openssl")
 	for _, row := range []struct {
@@ -185,6 +187,7 @@ func TestThreat23TLSVersions(t *testing.T) {
 }
 
 func TestStrongSwan(t *testing.T) {
+	underRace(t)
 	t.Parallel()
 	d := newDesk(t, "pki", "openssl")
 	if help, _ := d.run(t, "pki --help"); !strings.Contains(help, "--est ") || !strings.Contains(help, "curl") {

@@ -4,19 +4,15 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/x509"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"os/signal"
-	"path/filepath"
 	"sync"
 	"syscall"
 	"testing"
@@ -35,14 +31,15 @@ const (
 )
 
 // patience bounds every wait for something that takes milliseconds on a quiet
-// machine: slow enough for the race detector on two busy cores.
-const patience = 30 * time.Second
+// machine: long enough for two busy cores, and for a node under the race detector
+// to open its keys.
+const patience = 60 * time.Second
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(nodeDir); dir != "" {
 		os.Exit(runNode(dir, os.Getenv(nodeHTTP)))
 	}
-	os.Exit(m.Run())
+	os.Exit(runTests(m))
 }
 
 // runNode serves until it is told to stop. It says its addresses in one line
@@ -71,48 +68,6 @@ func config(dir, http string) server.Config {
 		Dir: dir, EST: free, Admin: free, HTTP: http, Metrics: free,
 		Version: v1.Version{Version: "test"}, Now: time.Now, Log: slog.New(slog.DiscardHandler),
 	}
-}
-
-// authority is what Init made.
-type authority struct {
-	dir, http string
-	made      server.Initialised
-	root      *x509.Certificate
-	roots     *x509.CertPool
-}
-
-// newAuthority makes one whose URLs resolve on this machine.
-func newAuthority(t *testing.T) *authority {
-	t.Helper()
-	at := freeAddress(t)
-	return initialise(t, server.InitConfig{PublicURL: "http://" + at, HTTP: at})
-}
-
-// initialise fills in what tests do not care about.
-func initialise(t *testing.T, c server.InitConfig) *authority {
-	t.Helper()
-	c.Dir, c.Name, c.Hosts = filepath.Join(t.TempDir(), "authority"), "Test", []string{"localhost", "127.0.0.1"}
-	c.Now, c.Log = time.Now, slog.New(slog.DiscardHandler)
-	made, err := server.Init(t.Context(), c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	a := &authority{dir: c.Dir, http: c.HTTP, made: made, roots: x509.NewCertPool()}
-	a.root = readCertificate(t, a.file("operators/admin/ca.crt"))
-	a.roots.AddCert(a.root)
-	return a
-}
-
-func (a *authority) file(path string) string { return filepath.Join(a.dir, filepath.FromSlash(path)) }
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // node is a running process.
@@ -191,9 +146,15 @@ func (n *node) connect(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n.api, err = client.New(client.Config{URL: "https://" + n.at.Admin, Credential: credential}); err != nil {
+	if n.api, err = client.New(client.Config{URL: "https://" + n.at.Admin, Credential: credential, Timeout: patience}); err != nil {
 		t.Fatal(err)
 	}
+	// Handshakes wait until the TLS key is open; under the race detector that
+	// takes longer than a handshake may.
+	eventually(t, "the admin API answers", func() error {
+		_, err := n.api.Whoami(t.Context())
+		return err
+	})
 }
 
 // kill ends it as a power cut would, but for what the page cache keeps.
@@ -311,28 +272,6 @@ func (l *lockedBuffer) Bytes() []byte {
 }
 
 func (l *lockedBuffer) String() string { return string(l.Bytes()) }
-
-func readCertificate(t *testing.T, path string) *x509.Certificate {
-	t.Helper()
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	block, _ := pem.Decode(text)
-	if block == nil {
-		t.Fatalf("%s holds no PEM", path)
-	}
-	return parse(t, block.Bytes)
-}
-
-func parse(t *testing.T, der []byte) *x509.Certificate {
-	t.Helper()
-	c, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
-}
 
 // wantReason wants an error of the admin API to be this refusal.
 func wantReason(t *testing.T, what string, err error, want v1.Reason) {

@@ -96,7 +96,7 @@ func (n *node) storm(t *testing.T, all []*applicant, at int, act func()) int {
 // it by asking again: one certificate for each device, one use of each token.
 func TestThreat39KillInTheMiddleOf64Enrolments(t *testing.T) {
 	t.Parallel()
-	rounds, fleet := 10, 160
+	rounds, fleet := 10, 140
 	if testing.Short() {
 		rounds, fleet = 3, 100
 	}
@@ -247,6 +247,7 @@ func (a *authority) verifyLog(t *testing.T) audit.Report {
 // TestThreat43FlippedOctet: one octet of a record is flipped, and verify names
 // that record.
 func TestThreat43FlippedOctet(t *testing.T) {
+	underRace(t)
 	t.Parallel()
 	a := newAuthority(t)
 	n := a.start(t)
@@ -303,6 +304,9 @@ func TestPUB07RevocationOutlivesAKill(t *testing.T) {
 	n := a.start(t)
 	n.product(t, sensor, "")
 	rounds := 3
+	if testing.Short() {
+		rounds = 1
+	}
 	var revoked []*device
 	for round := range rounds {
 		d := n.enrol(t, serialNumber(round))

@@ -94,6 +94,7 @@ func serve(t *testing.T, a *authority) error {
 // TestThreat41Modes: nothing is wider than 0700 and 0600, but what is public
 // anyhow; and what was made wider is refused, with the command that mends it.
 func TestThreat41Modes(t *testing.T) {
+	underRace(t)
 	t.Parallel()
 	a := newAuthority(t)
 	a.start(t).stop(t)
@@ -169,31 +170,32 @@ func TestThreat40SecondNode(t *testing.T) {
 // TestServeRefuses: a directory without an authority, and one whose init did not
 // finish.
 func TestServeRefuses(t *testing.T) {
+	underRace(t)
 	t.Parallel()
 	empty := &authority{dir: t.TempDir(), http: "127.0.0.1:0"}
 	if err := serve(t, empty); !strings.Contains(err.Error(), "assay init") {
 		t.Errorf("an empty directory: %v", err)
 	}
-	half := newAuthority(t)
-	if err := os.Remove(half.file("assay.yaml")); err != nil {
-		t.Fatal(err)
-	}
-	if err := serve(t, half); !strings.Contains(err.Error(), "init did not finish") {
-		t.Errorf("half an init: %v", err)
-	}
-	taken := newAuthority(t)
-	l, err := net.Listen("tcp", taken.http)
+	a := newAuthority(t)
+	l, err := net.Listen("tcp", a.http)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	if err := serve(t, taken); !strings.Contains(err.Error(), "--http") {
+	if err := serve(t, a); !strings.Contains(err.Error(), "--http") {
 		t.Errorf("a port in use: %v", err)
+	}
+	if err := os.Remove(a.file("assay.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	if err := serve(t, a); !strings.Contains(err.Error(), "init did not finish") {
+		t.Errorf("half an init: %v", err)
 	}
 }
 
 // TestHoldReleaseDecommission is a suspicious device's week.
 func TestHoldReleaseDecommission(t *testing.T) {
+	underRace(t)
 	t.Parallel()
 	n := newAuthority(t).start(t)
 	n.product(t, sensor, "")
@@ -280,6 +282,7 @@ func TestSIGTERMDrains(t *testing.T) {
 
 // TestRestartKeepsEverything: and CRL numbers never go back.
 func TestRestartKeepsEverything(t *testing.T) {
+	underRace(t)
 	t.Parallel()
 	a := newAuthority(t)
 	n := a.start(t)
@@ -317,8 +320,9 @@ func TestRestartKeepsEverything(t *testing.T) {
 // TestLocalAuthority: without a public URL certificates live 7 days, name the
 // address of init --http, and there are no births.
 func TestLocalAuthority(t *testing.T) {
+	underRace(t)
 	t.Parallel()
-	local := initialise(t, server.InitConfig{HTTP: freeAddress(t)})
+	local := initialise(t, server.InitConfig{Dir: filepath.Join(t.TempDir(), "authority"), HTTP: freeAddress(t)})
 	n := local.start(t)
 	n.product(t, sensor, "")
 	life := func(c *x509.Certificate) time.Duration { return time.Until(c.NotAfter).Round(time.Hour) }

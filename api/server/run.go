@@ -106,6 +106,10 @@ func (n *node) listenAndRun(ctx context.Context, c *Config, s *services, m *metr
 	if err := n.note(ctx, store.NodeStarted, map[string]string{"version": c.Version.Version, "idle": n.clock.idle.Round(time.Second).String()}); err != nil {
 		return err
 	}
+	// A node without its TLS key would let the first clients wait until they go.
+	if err := n.credentials.WarmTLS(ctx); err != nil {
+		return fmt.Errorf("open the TLS key: %w", err)
+	}
 	h.up.Store(true)
 	if c.Ready != nil {
 		c.Ready(addresses)
