@@ -52,7 +52,7 @@ func skipUnderRace(t *testing.T) {
 	switch t.Name() {
 	case "TestHoldReleaseDecommission", "TestThreat19RenewAgainstRevoke":
 	default:
-		if raceDetector {
+		if raceEnabled {
 			t.Skip("a node's keys take seconds with the race detector: run without -race")
 		}
 	}
@@ -161,14 +161,4 @@ func parse(t *testing.T, der []byte) *x509.Certificate {
 		t.Fatal(err)
 	}
 	return c
-}
-
-// underRace says that a test is not of the short run under the race detector:
-// opening a node's keys takes it seconds there, and nothing in the test happens
-// at one time.
-func underRace(t *testing.T) {
-	t.Helper()
-	if raceEnabled && testing.Short() {
-		t.Skip("of one thread: with -race only without -short")
-	}
 }

@@ -109,7 +109,6 @@ func (d *desk) enrolByToken(t *testing.T, name, serial string) *device {
 }
 
 func TestEST044CurlAndOpensslEnrolAndRenew(t *testing.T) {
-	underRace(t)
 	t.Parallel()
 	d := newDesk(t, "curl", "openssl")
 	serial := "SN-00000001"
@@ -160,7 +159,6 @@ func TestEST044CurlAndOpensslEnrolAndRenew(t *testing.T) {
 }
 
 func TestThreat23TLSVersions(t *testing.T) {
-	underRace(t)
 	t.Parallel()
 	d := newDesk(t, "curl", "openssl")
 	for _, row := range []struct {
@@ -187,7 +185,6 @@ func TestThreat23TLSVersions(t *testing.T) {
 }
 
 func TestStrongSwan(t *testing.T) {
-	underRace(t)
 	t.Parallel()
 	d := newDesk(t, "pki", "openssl")
 	if help, _ := d.run(t, "pki --help"); !strings.Contains(help, "--est ") || !strings.Contains(help, "curl") {

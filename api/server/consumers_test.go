@@ -35,7 +35,6 @@ func (d *desk) verify(t *testing.T, url, name string) (string, int) {
 }
 
 func TestCRL07OpensslByCompleteAndShard(t *testing.T) {
-	underRace(t)
 	t.Parallel()
 	d := newDesk(t, "curl", "openssl")
 	d.pki(t)
@@ -91,7 +90,6 @@ func TestCRL07OpensslByCompleteAndShard(t *testing.T) {
 // TestOCSP14Openssl: the very next question after a revocation is answered with
 // revoked.
 func TestOCSP14Openssl(t *testing.T) {
-	underRace(t)
 	t.Parallel()
 	d := newDesk(t, "curl", "openssl")
 	d.pki(t)
@@ -160,7 +158,6 @@ func (d *desk) byGET(t *testing.T, flags, want string) {
 // TestPublished: every URL in a certificate answers with what it names, and so
 // does the rest of the http listener.
 func TestPublished(t *testing.T) {
-	underRace(t)
 	t.Parallel()
 	n := newAuthority(t).start(t)
 	n.product(t, sensor, "")

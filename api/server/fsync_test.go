@@ -87,7 +87,6 @@ const commitSyncs = 2
 // TestThreat39FsyncBeforeEachAnswer: on one connection there is a whole commit
 // between any two answers, and so before each.
 func TestThreat39FsyncBeforeEachAnswer(t *testing.T) {
-	underRace(t)
 	t.Parallel()
 	const count = 20
 	n, trace := traced(t, newAuthority(t))
@@ -128,7 +127,6 @@ func TestThreat39FsyncBeforeEachAnswer(t *testing.T) {
 
 // TestThreat39FewerFsyncsThanAnswers: 64 at a time share them.
 func TestThreat39FewerFsyncsThanAnswers(t *testing.T) {
-	underRace(t)
 	t.Parallel()
 	const count = 256
 	n, trace := traced(t, newAuthority(t))

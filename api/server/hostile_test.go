@@ -221,7 +221,6 @@ func TestHostileRequests(t *testing.T) {
 
 // TestHostileCredentials: who may not enrol, and is told no more than that.
 func TestHostileCredentials(t *testing.T) {
-	underRace(t)
 	t.Parallel()
 	s := newSiege(t)
 	s.product(t, "meter", "")

@@ -19,7 +19,6 @@ import (
 
 // TestThreat27Paths: a label is the key of a map and nothing else.
 func TestThreat27Paths(t *testing.T) {
-	underRace(t)
 	t.Parallel()
 	s := newSiege(t)
 	var attacks []attack
@@ -37,7 +36,6 @@ func TestThreat27Paths(t *testing.T) {
 }
 
 func TestEST099Methods(t *testing.T) {
-	underRace(t)
 	t.Parallel()
 	s := newSiege(t)
 	var attacks []attack
@@ -83,7 +81,6 @@ const post = "POST /.well-known/est/sensor-s1/simpleenroll HTTP/1.1\r\nHost: loc
 // TestThreat26RawRequests: what no HTTP library sends. net/http refuses these by
 // itself, so that there is no reason in the answer.
 func TestThreat26RawRequests(t *testing.T) {
-	underRace(t)
 	t.Parallel()
 	s := newSiege(t)
 	certificates, devices := s.certificates(t), s.devices(t)
@@ -238,7 +235,6 @@ func TestThreat24SlowHeader(t *testing.T) {
 
 // TestThreat45DevicesAtTheAdminAPI: what devices have is good for nothing on the admin listener.
 func TestThreat45DevicesAtTheAdminAPI(t *testing.T) {
-	underRace(t)
 	t.Parallel()
 	s := newSiege(t)
 	certificates, devices := s.certificates(t), s.devices(t)

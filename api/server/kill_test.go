@@ -247,7 +247,6 @@ func (a *authority) verifyLog(t *testing.T) audit.Report {
 // TestThreat43FlippedOctet: one octet of a record is flipped, and verify names
 // that record.
 func TestThreat43FlippedOctet(t *testing.T) {
-	underRace(t)
 	t.Parallel()
 	a := newAuthority(t)
 	n := a.start(t)

@@ -94,7 +94,6 @@ func serve(t *testing.T, a *authority) error {
 // TestThreat41Modes: nothing is wider than 0700 and 0600, but what is public
 // anyhow; and what was made wider is refused, with the command that mends it.
 func TestThreat41Modes(t *testing.T) {
-	underRace(t)
 	t.Parallel()
 	a := newAuthority(t)
 	a.start(t).stop(t)
@@ -170,7 +169,6 @@ func TestThreat40SecondNode(t *testing.T) {
 // TestServeRefuses: a directory without an authority, and one whose init did not
 // finish.
 func TestServeRefuses(t *testing.T) {
-	underRace(t)
 	t.Parallel()
 	empty := &authority{dir: t.TempDir(), http: "127.0.0.1:0"}
 	if err := serve(t, empty); !strings.Contains(err.Error(), "assay init") {
@@ -195,7 +193,6 @@ func TestServeRefuses(t *testing.T) {
 
 // TestHoldReleaseDecommission is a suspicious device's week.
 func TestHoldReleaseDecommission(t *testing.T) {
-	underRace(t)
 	t.Parallel()
 	n := newAuthority(t).start(t)
 	n.product(t, sensor, "")
@@ -282,7 +279,6 @@ func TestSIGTERMDrains(t *testing.T) {
 
 // TestRestartKeepsEverything: and CRL numbers never go back.
 func TestRestartKeepsEverything(t *testing.T) {
-	underRace(t)
 	t.Parallel()
 	a := newAuthority(t)
 	n := a.start(t)
@@ -320,7 +316,6 @@ func TestRestartKeepsEverything(t *testing.T) {
 // TestLocalAuthority: without a public URL certificates live 7 days, name the
 // address of init --http, and there are no births.
 func TestLocalAuthority(t *testing.T) {
-	underRace(t)
 	t.Parallel()
 	local := initialise(t, server.InitConfig{Dir: filepath.Join(t.TempDir(), "authority"), HTTP: freeAddress(t)})
 	n := local.start(t)
