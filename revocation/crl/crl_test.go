@@ -490,9 +490,7 @@ func TestCRL19ARL(t *testing.T) {
 func TestP5Zlint(t *testing.T) {
 	zlint, err := exec.LookPath("zlint")
 	if err != nil {
-		if zlint = "/root/go/bin/zlint"; exec.Command(zlint, "-version").Run() != nil {
-			t.Skip("zlint is not installed")
-		}
+		t.Skip("zlint is not installed")
 	}
 	c := &clock{at: noon}
 	a := newAuthority(t, c.now)
