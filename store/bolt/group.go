@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
@@ -62,15 +63,17 @@ func (q *queue) signal() {
 	}
 }
 
-// take waits for acts and returns at most maxGroup of them; none after close,
-// when all are taken.
-func (q *queue) take(group []*act) []*act {
+// take waits for acts and, when one is there, for others up to pause. It returns
+// at most maxGroup of them; none after close, when all are taken.
+func (q *queue) take(group []*act, pause time.Duration) []*act {
 	for {
 		<-q.ready
-		// No delay, but last in the line of what can run now: requests that are
-		// about to be queued join this group. On a busy node this halves the
-		// commits per act; on an idle one it returns at once.
+		// Last in the line of what can run now: requests that are about to be
+		// queued join this group. On an idle node this returns at once.
 		runtime.Gosched()
+		if pause > 0 {
+			time.Sleep(pause)
+		}
 		q.mu.Lock()
 		n := min(len(q.waiting), maxGroup)
 		group = append(group[:0], q.waiting[:n]...)
@@ -107,20 +110,33 @@ func (s *Store) do(ctx context.Context, run func(*writeTx) error) error {
 
 func errClosed() error { return fmt.Errorf("the store is closed: %w", store.ErrUnavailable) }
 
+// maxPause bounds what a slow disk adds to an act's own commit.
+const maxPause = 2 * time.Millisecond
+
 // write is the one writer. It ends when the queue is closed and empty.
+//
+// A group that was shared is followed by a pause of half its commit: those it
+// answered are on their way back, and one commit for all costs less than two.
+// Who writes alone never waits.
 func (s *Store) write() {
 	defer close(s.writerDone)
 	debug.SetPanicOnFault(true)
 	group := make([]*act, 0, maxGroup)
+	var pause time.Duration
 	for {
-		group = s.queue.take(group)
+		group = s.queue.take(group, pause)
 		if len(group) == 0 {
 			return
 		}
+		began := time.Now()
 		if err := s.commit(group); err != nil {
 			for _, a := range group {
 				a.err = err
 			}
+		}
+		pause = 0
+		if len(group) > 1 {
+			pause = min(time.Since(began)/2, maxPause)
 		}
 		for _, a := range group {
 			close(a.done)

@@ -126,7 +126,7 @@ func TestQueueTakesGroups(t *testing.T) {
 		t.Error("a closed queue took an act")
 	}
 	var sizes []int
-	for g := q.take(nil); len(g) > 0; g = q.take(g) {
+	for g := q.take(nil, 0); len(g) > 0; g = q.take(g, 0) {
 		sizes = append(sizes, len(g))
 	}
 	if fmt.Sprint(sizes) != fmt.Sprint([]int{maxGroup, 10}) {
