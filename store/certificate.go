@@ -107,6 +107,10 @@ const (
 	// MaxLivePerProfile; one more closes the oldest never presented, but not
 	// the one that authenticated this renewal.
 	Renew Recovery = 2
+	// OnLine is Replace when rework is open, which it ends, or when nothing of
+	// the lineage was ever presented and the device got fewer than LineRekeys
+	// new keys on a line; else it is FirstOnly.
+	OnLine Recovery = 3
 )
 
 // Issuance is the act of Store.Issue. Inside the transaction the engine checks,
@@ -117,13 +121,24 @@ const (
 //     not Closed: nothing is stored but a certificate.repeated event, Issued.Repeated
 //     is true;
 //   - the issuer is there: ErrNotFound; the index is free: ErrExists;
-//   - the device: ErrHeld, ErrDecommissioned; an operator: ErrNotFound, or
-//     ErrConflict when it was removed;
+//   - the device: ErrHeld, ErrDecommissioned; an operator or a station that is to
+//     hold it: ErrNotFound, or ErrConflict when it was removed or revoked;
 //   - the presented certificate (Presented): still good, same device:
 //     ErrCredential; not closed: ErrSuperseded;
 //   - the token (Token): see ErrCredential; one use is taken;
+//   - the nonce: ErrNonceReused if it was redeemed for another CSRHash;
+//   - the station: ErrCredential when it is unknown, revoked or past Until;
+//   - for the device's first certificate of all: the batch, ErrNotFound,
+//     ErrConflict when it is of another product, ErrBatch unless it is open and
+//     within its window; the device is one of its manifest: ErrNotExpected; then
+//     ErrQuota for the batch and for the station;
 //   - the key: ErrKeyBlocked, ErrKeyOfAnother, by whole SPKI;
-//   - Recovery: ErrHasIdentity.
+//   - Recovery: ErrHasIdentity;
+//   - Evidence: ErrRollback for a component below the device's mark.
+//
+// Batch is not looked at when the device has a certificate already. A device
+// that a manifest expects counts in its own batch whoever pays, and then only
+// with the key that the manifest names, if it does: ErrNotExpected.
 //
 // A certificate that does not parse, whose serial is not of its index, or whose
 // holder is not Device is ErrConflict before all of these: see Validate.
@@ -138,6 +153,16 @@ type Issuance struct {
 	// Presented is the certificate that authenticated a renewal; zero for none.
 	Presented Ref
 	Recovery  Recovery
+	// Station that asked, and Batch whose device it is; empty for none.
+	Station, Batch string
+	// LineRekeys is the product's, for OnLine.
+	LineRekeys int
+	// Nonce that the evidence carried; nil for none.
+	Nonce *Redemption
+	// Evidence is what was appraised; nil when none was wanted. Facts are the
+	// appraisal's other facts, for the event.
+	Evidence *Appraised
+	Facts    map[string]string
 	// RepeatSince bounds the repeat rule; zero switches it off.
 	RepeatSince time.Time
 	By          Actor
@@ -145,6 +170,8 @@ type Issuance struct {
 
 // Issued is the outcome of Store.Issue.
 type Issued struct {
+	// Batch as it is after the act; zero when none was concerned.
+	Batch Batch
 	// Certificate is the stored one, or the earlier one when Repeated.
 	Certificate Certificate
 	Repeated    bool
@@ -153,7 +180,9 @@ type Issued struct {
 // Presentation is the act of Store.Present.
 type Presentation struct {
 	Ref Ref
-	By  Actor
+	// RevokeOld also revokes what is closed, reason superseded.
+	RevokeOld bool
+	By        Actor
 }
 
 // Day is a date in UTC: days since 1970-01-01.

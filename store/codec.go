@@ -78,6 +78,18 @@ func appendRefs(b []byte, refs []Ref) []byte {
 	return b
 }
 
+// appendSequences writes rising sequence numbers, each as its distance from the
+// one before.
+func appendSequences(b []byte, seqs []uint64) []byte {
+	b = binary.AppendUvarint(b, uint64(len(seqs)))
+	var last uint64
+	for _, seq := range seqs {
+		b = binary.AppendUvarint(b, seq-last)
+		last = seq
+	}
+	return b
+}
+
 func flags(bits ...bool) byte {
 	var f byte
 	for i, set := range bits {
@@ -152,6 +164,14 @@ func (d *decoder) bytes() []byte {
 	return d.fixed(int(d.uvarint(uint64(len(d.rest)))))
 }
 
+// someBytes is nil for none, and aliases the value.
+func (d *decoder) someBytes() []byte {
+	if b := d.bytes(); len(b) > 0 {
+		return b
+	}
+	return nil
+}
+
 func (d *decoder) string() string { return string(d.bytes()) }
 
 func (d *decoder) strings() []string {
@@ -206,6 +226,22 @@ func (d *decoder) refs() []Ref {
 		refs[i] = d.ref()
 	}
 	return refs
+}
+
+func (d *decoder) sequences(limit uint64) []uint64 {
+	n := d.uvarint(limit)
+	if d.bad || n == 0 {
+		return nil
+	}
+	seqs := make([]uint64, n)
+	var last uint64
+	for i := range seqs {
+		distance := d.uvarint(1<<63 - 1)
+		d.check(distance > 0 && last+distance < 1<<63)
+		last += distance
+		seqs[i] = last
+	}
+	return seqs
 }
 
 // flags reads an octet of n flags; a bit beyond them is a fault.

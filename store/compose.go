@@ -2,7 +2,6 @@ package store
 
 import (
 	"crypto/sha256"
-	"encoding/hex"
 	"strconv"
 	"time"
 )
@@ -42,24 +41,31 @@ func FoundingEvents(f Founding) []Event {
 	for _, i := range f.Issuers {
 		e := f.By.event(CAActivated, i.Name())
 		e.Issuer = i.ID
-		digest := sha256.Sum256(i.Certificate)
-		e.Detail = detail("sha256", hex.EncodeToString(digest[:]))
+		e.Digest = digest(i.Certificate)
 		events = append(events, e)
 	}
 	return events
 }
 
 // IssuedEvent is certificate.issued: it binds the leaf to the whole certificate
-// by its digest.
+// by its digest, and tells how the device was appraised.
 func IssuedEvent(i *Issuance) Event {
 	e := i.By.about(CertificateIssued, &i.Certificate)
-	digest := sha256.Sum256(i.Certificate.DER)
 	e.Detail = detail(
 		"profile", i.Certificate.Profile,
 		"operation", i.Certificate.Operation,
-		"sha256", hex.EncodeToString(digest[:]),
+		"station", i.Station,
+		"batch", i.Batch,
 	)
+	e.add(i.Evidence.facts())
+	e.add(i.Facts)
+	e.Digest = digest(i.Certificate.DER)
 	return e
+}
+
+func digest(b []byte) []byte {
+	sum := sha256.Sum256(b)
+	return sum[:]
 }
 
 // RedeemedEvent is token.redeemed; an issuance by token appends it after
@@ -111,17 +117,20 @@ func StatusEvent(by Actor, c *Certificate) Event {
 	return e
 }
 
-// DeviceEvent is device.decommissioned, .held or .released, by what d now is.
+// DeviceEvent is device.decommissioned, .scrapped, .held or .released, by what d
+// now is.
 func DeviceEvent(by Actor, d *Device, comment, ticket string) Event {
 	name := DeviceWasReleased
 	switch d.State {
 	case DeviceDecommissioned:
 		name = DeviceWasDecommissioned
+	case DeviceScrapped:
+		name = DeviceWasScrapped
 	case DeviceHeld:
 		name = DeviceWasHeld
 	}
 	e := by.event(name, d.String())
-	if d.State == DeviceDecommissioned || d.State == DeviceHeld {
+	if d.Ended() || d.State == DeviceHeld {
 		e.Reason = ReasonName(d.Reason)
 	}
 	e.Detail = detail("comment", comment, "ticket", ticket)
@@ -149,18 +158,6 @@ func ChangeEvents(by Actor, change *StatusChange, deviceChanged bool, comment, t
 		events = append(events, e)
 	}
 	return events
-}
-
-// DocumentEvent is product.changed or policy.changed.
-func DocumentEvent(d *Document, by Actor) Event {
-	name := ProductChanged
-	if d.Kind == KindPolicy {
-		name = PolicyChanged
-	}
-	e := by.event(name, d.Name)
-	digest := sha256.Sum256(d.Body)
-	e.Detail = detail("revision", number(d.Revision), "sha256", hex.EncodeToString(digest[:]))
-	return e
 }
 
 // TokenEvent is token.created, or token.voided of a voided one.

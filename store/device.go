@@ -58,6 +58,45 @@ type Device struct {
 	ChangedAt time.Time
 	// Lineage is every certificate it was given, oldest first.
 	Lineage []Ref
+	// Events are the sequences of the newest MaxDeviceEvents events about it,
+	// oldest first; written by the engine.
+	Events []uint64
+
+	// Batch it belongs to, and the site and line where it was, or is to be,
+	// made; Station gave it its first certificate. Empty: none.
+	Batch, Site, Line, Station string
+	// Identity and Attributes are those of its manifest.
+	Identity
+	Attributes []Attribute
+	// RenewedAt is when it got its newest certificate but the first; SeenAt
+	// when it was last given or first presented one.
+	RenewedAt, SeenAt time.Time
+	// Rework: the next enrolment by a station may bring a new key.
+	Rework bool
+	// Rekeys counts new keys that a line gave it.
+	Rekeys uint8
+	// Evidence is how the newest appraisal went; zero: none was wanted yet.
+	Evidence Appraised
+}
+
+// Appraised is what is kept of an appraisal; the whole stands in the event of
+// the certificate that it led to.
+type Appraised struct {
+	// Format and Tier are words of attestation.md, as self and T1; Fresh is
+	// yes, batch or no.
+	Format, Tier, Fresh string
+	Components          []Measured
+}
+
+// Measured is a component that was appraised.
+type Measured struct {
+	Component string
+	// Version is that of the release that it matched; empty for a component that
+	// the newest appraisal did not name, of which Mark alone is kept.
+	Version string
+	SVN     uint64
+	// Mark is the highest SVN that the device ever had: less is ErrRollback.
+	Mark uint64
 }
 
 // Revoke is the act of Store.Revoke: of a device, when Device is set, with all
@@ -88,7 +127,8 @@ type Hold struct {
 	DryRun  bool
 }
 
-// StatusChange is what a Revoke, Hold, Release or RemoveOperator did.
+// StatusChange is what a Revoke, Hold, Release, Scrap, Rework, RemoveOperator or
+// RevokeStation did.
 type StatusChange struct {
 	// Device as it is after the act; zero when none was concerned.
 	Device Device

@@ -1,69 +1,161 @@
 package store
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"time"
+)
+
+// The vocabularies of an appraisal, by their octets: only appended to.
+func formatWords() []string    { return []string{"self", "station", "dice", "tpm", "eat"} }
+func tierWords() []string      { return []string{"T0", "T1", "T1s", "T2", "T3"} }
+func freshnessWords() []string { return []string{"yes", "batch", "no"} }
+
+// deviceParts is the octet that says which parts of a device's record are
+// there: most devices have few of them, and there are very many devices.
+func (d *Device) deviceParts() byte {
+	activated := StoredTime(d.ActivatedAt)
+	return flags(
+		StoredTime(d.ChangedAt) != activated,
+		StoredTime(d.SeenAt) != activated,
+		!d.RenewedAt.IsZero(),
+		d.Rekeys != 0,
+		d.placed(),
+		d.Identity.known(),
+		len(d.Attributes) > 0,
+		d.Evidence.Wanted(),
+	)
+}
+
+func (d *Device) placed() bool {
+	return d.Batch != "" || d.Site != "" || d.Line != "" || d.Station != ""
+}
+
+func (i *Identity) known() bool {
+	return i.VendorID != "" || len(i.KeySHA256) > 0 || len(i.AKName) > 0 || len(i.DICEKeySHA256) > 0 || len(i.EATID) > 0
+}
+
+// Wanted tells whether there was an appraisal at all.
+func (a *Appraised) Wanted() bool {
+	return a.Format != "" || a.Tier != "" || a.Fresh != "" || len(a.Components) > 0
+}
+
+// inRework is the highest bit of the octet of a device's state.
+const inRework = 0x80
 
 // Encode is the stored value of d, without its key (DeviceID).
 func (d *Device) Encode() []byte {
-	b := make([]byte, 0, 32+8*len(d.Lineage))
-	b = append(b, format1, byte(d.State), d.Reason)
+	b := make([]byte, 0, 48+8*len(d.Lineage)+2*len(d.Events))
+	parts := d.deviceParts()
+	state := byte(d.State)
+	if d.Rework {
+		state |= inRework
+	}
+	b = append(b, format1, state, d.Reason, parts)
 	b = appendTime(b, d.ActivatedAt)
-	b = appendTime(b, d.ChangedAt)
-	return appendRefs(b, d.Lineage)
+	for i, t := range []time.Time{d.ChangedAt, d.SeenAt, d.RenewedAt} {
+		if parts>>i&1 != 0 {
+			b = appendTime(b, t)
+		}
+	}
+	if d.Rekeys != 0 {
+		b = append(b, d.Rekeys)
+	}
+	if d.placed() {
+		for _, s := range []string{d.Batch, d.Site, d.Line, d.Station} {
+			b = appendString(b, s)
+		}
+	}
+	if d.Identity.known() {
+		b = d.Identity.append(b)
+	}
+	if len(d.Attributes) > 0 {
+		b = append(b, byte(len(d.Attributes)))
+		for _, a := range d.Attributes {
+			b = appendString(appendString(b, a.Name), a.Value)
+		}
+	}
+	if d.Evidence.Wanted() {
+		b = d.Evidence.append(b)
+	}
+	return appendSequences(appendRefs(b, d.Lineage), d.Events)
 }
 
-// DecodeDevice reads a stored value.
+// DecodeDevice reads a stored value. Byte strings alias it.
 func DecodeDevice(id DeviceID, value []byte) (Device, error) {
 	d := decode(value)
-	v := Device{DeviceID: id, State: DeviceState(d.octet()), Reason: d.octet()}
-	v.ActivatedAt, v.ChangedAt = d.time(), d.time()
-	v.Lineage = d.refs()
+	state := d.octet()
+	v := Device{DeviceID: id, State: DeviceState(state &^ inRework), Rework: state&inRework != 0, Reason: d.octet()}
+	parts := d.octet()
+	v.ActivatedAt = d.time()
+	v.ChangedAt, v.SeenAt = v.ActivatedAt, v.ActivatedAt
+	for i, t := range []*time.Time{&v.ChangedAt, &v.SeenAt, &v.RenewedAt} {
+		if parts>>i&1 != 0 {
+			*t = d.time()
+		}
+	}
+	if parts>>3&1 != 0 {
+		v.Rekeys = d.octet()
+	}
+	if parts>>4&1 != 0 {
+		v.Batch, v.Site, v.Line, v.Station = d.string(), d.string(), d.string(), d.string()
+	}
+	if parts>>5&1 != 0 {
+		v.Identity = d.identity()
+	}
+	if parts>>6&1 != 0 {
+		v.Attributes = d.attributes()
+	}
+	if parts>>7&1 != 0 {
+		v.Evidence = d.appraised()
+	}
+	v.Lineage, v.Events = d.refs(), d.sequences(MaxDeviceEvents)
 	d.check(v.State >= DeviceExpected && v.State <= DeviceScrapped)
+	d.check(v.deviceParts() == parts)
 	return v, d.finish("device")
 }
 
-// Encode is the stored value of r, without its key (Ref).
-func (r *Revocation) Encode() []byte {
-	b := append(make([]byte, 0, 48), format1, r.Reason)
-	b = append(b, r.Serial[:]...)
-	b = appendTime(b, r.RevokedAt)
-	b = appendTime(b, r.InvalidAt)
-	return appendTime(b, r.NotAfter)
+func (i *Identity) append(b []byte) []byte {
+	b = appendString(b, i.VendorID)
+	for _, s := range [][]byte{i.KeySHA256, i.AKName, i.DICEKeySHA256, i.EATID} {
+		b = appendBytes(b, s)
+	}
+	return b
 }
 
-// DecodeRevocation reads a stored value.
-func DecodeRevocation(ref Ref, value []byte) (Revocation, error) {
-	d := decode(value)
-	r := Revocation{Ref: ref, Reason: d.octet()}
-	copy(r.Serial[:], d.fixed(len(r.Serial)))
-	r.RevokedAt, r.InvalidAt, r.NotAfter = d.time(), d.time(), d.time()
-	d.check(indexOf(r.Serial) == ref.Index)
-	return r, d.finish("revocation")
+func (d *decoder) identity() Identity {
+	return Identity{
+		VendorID: d.string(), KeySHA256: d.someBytes(), AKName: d.someBytes(),
+		DICEKeySHA256: d.someBytes(), EATID: d.someBytes(),
+	}
 }
 
-// Encode is the stored value of e, without its key (Seq).
-func (e *FeedEntry) Encode() []byte {
-	return appendRef([]byte{format1, byte(e.Status)}, e.Ref)
+func (d *decoder) attributes() []Attribute {
+	list := make([]Attribute, d.uvarint(MaxAttributes))
+	for i := range list {
+		list[i] = Attribute{Name: d.string(), Value: d.string()}
+	}
+	return list
 }
 
-// DecodeFeedEntry reads a stored value.
-func DecodeFeedEntry(seq uint64, value []byte) (FeedEntry, error) {
-	d := decode(value)
-	e := FeedEntry{Seq: seq, Status: Status(d.octet()), Ref: d.ref()}
-	d.check(e.Status <= Revoked)
-	return e, d.finish("feed")
+func (a *Appraised) append(b []byte) []byte {
+	b = appendWord(b, formatWords(), a.Format)
+	b = appendWord(b, tierWords(), a.Tier)
+	b = appendWord(b, freshnessWords(), a.Fresh)
+	b = append(b, byte(len(a.Components)))
+	for _, c := range a.Components {
+		b = appendString(appendString(b, c.Component), c.Version)
+		b = binary.AppendUvarint(binary.AppendUvarint(b, c.SVN), c.Mark)
+	}
+	return b
 }
 
-// Encode is the stored value of c, without its key (Issuer, Scope).
-func (c *CRL) Encode() []byte {
-	b := binary.AppendUvarint([]byte{format1}, c.Number)
-	b = appendTime(b, c.ThisUpdate)
-	return appendTime(b, c.SignedAt)
-}
-
-// DecodeCRL reads a stored value.
-func DecodeCRL(issuer IssuerID, scope string, value []byte) (CRL, error) {
-	d := decode(value)
-	c := CRL{Issuer: issuer, Scope: scope, Number: d.uvarint(1<<64 - 1)}
-	c.ThisUpdate, c.SignedAt = d.time(), d.time()
-	return c, d.finish("crl")
+func (d *decoder) appraised() Appraised {
+	a := Appraised{Format: d.word(formatWords()), Tier: d.word(tierWords()), Fresh: d.word(freshnessWords())}
+	n := d.uvarint(MaxMeasured)
+	for range n {
+		a.Components = append(a.Components, Measured{
+			Component: d.string(), Version: d.string(), SVN: d.uvarint(1<<64 - 1), Mark: d.uvarint(1<<64 - 1),
+		})
+	}
+	return a
 }

@@ -22,6 +22,7 @@ type eventBody struct {
 	Reason string            `cbor:"9,keyasint,omitempty"`
 	Count  uint64            `cbor:"10,keyasint,omitempty"`
 	Detail map[string]string `cbor:"11,keyasint,omitempty"`
+	Digest []byte            `cbor:"12,keyasint,omitempty"`
 }
 
 // The modes never change once built; both are safe for concurrent use.
@@ -69,7 +70,7 @@ func (e *Event) body() eventBody {
 		Name: string(e.Name), Time: uint64(clampMicros(e.Time)), Salt: e.Salt[:],
 		Actor: e.Actor, Source: e.Source, Object: e.Object,
 		Serial: e.Serial, Issuer: uint16(e.Issuer), Reason: e.Reason,
-		Count: e.Count, Detail: e.Detail,
+		Count: e.Count, Detail: e.Detail, Digest: e.Digest,
 	}
 }
 
@@ -85,8 +86,8 @@ func (e *Event) validate() error {
 	if !e.Name.Known() || e.Time.IsZero() {
 		return fmt.Errorf("event %q at %v: unknown name or no time: %w", e.Name, e.Time, ErrConflict)
 	}
-	if len(e.Serial) != 0 && len(e.Serial) != 16 {
-		return fmt.Errorf("event %s with a serial of %d octets: %w", e.Name, len(e.Serial), ErrConflict)
+	if len(e.Serial) != 0 && len(e.Serial) != 16 || len(e.Digest) != 0 && len(e.Digest) != 32 {
+		return fmt.Errorf("event %s with a serial of %d octets, a digest of %d: %w", e.Name, len(e.Serial), len(e.Digest), ErrConflict)
 	}
 	if len(e.Detail) > MaxDetail {
 		return fmt.Errorf("event %s with %d details: %w", e.Name, len(e.Detail), ErrLimit)
@@ -118,6 +119,6 @@ func DecodeEvent(seq uint64, b []byte) (Event, error) {
 		Name: EventName(body.Name), Time: time.UnixMicro(int64(body.Time)).UTC(), Salt: [16]byte(body.Salt),
 		Actor: body.Actor, Source: body.Source, Object: body.Object,
 		Serial: body.Serial, Issuer: IssuerID(body.Issuer), Reason: body.Reason,
-		Count: body.Count, Detail: body.Detail,
+		Count: body.Count, Detail: body.Detail, Digest: body.Digest,
 	}, nil
 }

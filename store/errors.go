@@ -38,6 +38,18 @@ var (
 	// ErrHasIdentity: the device has an identity with another key.
 	ErrHasIdentity = errors.New("serial has an identity")
 
+	// ErrNonceReused: the nonce was redeemed for another request.
+	ErrNonceReused = errors.New("nonce was used for another request")
+	// ErrBatch: the batch is paused, closed or outside of its window.
+	ErrBatch = errors.New("batch is not open")
+	// ErrNotExpected: the batch's manifest does not hold the serial, or names
+	// another key for it.
+	ErrNotExpected = errors.New("not in the manifest")
+	// ErrQuota: the quota of the batch or the station is used up.
+	ErrQuota = errors.New("quota exhausted")
+	// ErrRollback: a component has a lower security version than the device had.
+	ErrRollback = errors.New("security version rolled back")
+
 	// ErrUnavailable: the engine failed or is closed; whether the act was
 	// stored is unknown until it is read back.
 	ErrUnavailable = errors.New("store unavailable")

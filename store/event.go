@@ -1,6 +1,9 @@
 package store
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Event is one entry of the audit log: a leaf of its Merkle tree. It is stored
 // as deterministic CBOR (RFC 8949 §4.2.1) of a map with integer keys, those of
@@ -35,6 +38,19 @@ type Event struct {
 	Count uint64
 	// 11: other facts, by name; values at most 1 KiB.
 	Detail map[string]string
+	// 12: SHA-256 of what the event is about: the DER of a certificate, the body
+	// of a document, the file of a manifest.
+	Digest []byte
+}
+
+// OfDevice tells which device the event belongs to the story of.
+func (e *Event) OfDevice() (DeviceID, bool) {
+	noun, _, _ := strings.Cut(string(e.Name), ".")
+	switch noun {
+	case "certificate", "device", "enrolment", "incident":
+		return ParseDeviceID(e.Object)
+	}
+	return DeviceID{}, false
 }
 
 // LogHead is the Merkle log's size and root hash.

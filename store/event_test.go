@@ -44,7 +44,7 @@ func TestEventKeys(t *testing.T) {
 	}
 	want := map[int]any{
 		1: "enrolment.refused", 2: uint64(e.Time.UnixMicro()), 3: e.Salt[:], 4: e.Actor, 5: e.Source, 6: e.Object,
-		7: e.Serial, 8: uint64(2), 9: e.Reason, 10: uint64(4), 11: map[any]any{"a": "2", "bb": "3", "zz": "1"},
+		7: e.Serial, 8: uint64(2), 9: e.Reason, 10: uint64(4), 11: map[any]any{"a": "2", "bb": "3", "zz": "1"}, 12: e.Digest,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("keys (-want +got):\n%s", diff)
@@ -82,6 +82,7 @@ func TestEventLimits(t *testing.T) {
 	}{
 		"unknown name": {func(e *Event) { e.Name = "certificate.lost" }, ErrConflict},
 		"no time":      {func(e *Event) { e.Time = time.Time{} }, ErrConflict},
+		"short digest": {func(e *Event) { e.Digest = []byte{1} }, ErrConflict},
 		"short serial": {func(e *Event) { e.Serial = []byte{1} }, ErrConflict},
 		"not UTF-8":    {func(e *Event) { e.Actor = "\xff" }, ErrConflict},
 		"long object":  {func(e *Event) { e.Object = long }, ErrLimit},
@@ -101,7 +102,7 @@ func TestEventOneEncoding(t *testing.T) {
 	for name, v := range map[string]any{
 		"short salt":  map[int]any{1: "node.started", 2: 1, 3: salt[:15]},
 		"no salt":     map[int]any{1: "node.started", 2: 1},
-		"unknown key": map[int]any{1: "node.started", 2: 1, 3: salt, 12: 1},
+		"unknown key": map[int]any{1: "node.started", 2: 1, 3: salt, 13: 1},
 		"empty field": map[int]any{1: "node.started", 2: 1, 3: salt, 4: ""},
 		"no map":      []int{1, 2},
 	} {

@@ -8,14 +8,14 @@ func EventKinds() []EventKind { return slices.Clone(eventKinds[:]) }
 
 // eventKinds is never changed.
 var eventKinds = [...]EventKind{
-	{CertificateIssued, "A certificate was issued; sha256 is the digest of its DER."},
+	{CertificateIssued, "A certificate was issued; digest is of its DER, and detail tells how the device was appraised."},
 	{CertificateRepeated, "The same request came again and was answered with the same certificate."},
 	{CertificatePresented, "A certificate authenticated at our EST for the first time."},
 	{CertificateClosed, "A certificate was superseded: it no longer authenticates at our EST."},
 	{CertificateRevoked, "A certificate was revoked for ever."},
 	{CertificateHeld, "A certificate was suspended (certificateHold)."},
 	{CertificateReleased, "A suspended certificate is good again."},
-	{DeviceWasExpected, "A manifest announced a device."},
+	{DeviceWasExpected, "A manifest announced devices: count of them, the batch they belong to."},
 	{DeviceWasActivated, "A device got its first certificate."},
 	{DeviceWasHeld, "A device was suspended with all its live certificates."},
 	{DeviceWasReleased, "A suspended device is as it was before."},
@@ -30,8 +30,10 @@ var eventKinds = [...]EventKind{
 	{BatchCreated, "A production batch was created."},
 	{BatchPaused, "A batch was paused."},
 	{BatchResumed, "A paused batch goes on."},
+	{BatchChanged, "Window, quota or nonce of a batch changed."},
 	{BatchClosed, "A batch was closed."},
 	{StationCreated, "A factory station was created."},
+	{StationChanged, "What a station may do changed."},
 	{StationRevoked, "A factory station was revoked."},
 	{ProductChanged, "A product got a new revision."},
 	{FirmwareAdded, "A firmware release was added as a draft."},

@@ -34,9 +34,11 @@ const (
 	BatchCreated EventName = "batch.created"
 	BatchPaused  EventName = "batch.paused"
 	BatchResumed EventName = "batch.resumed"
+	BatchChanged EventName = "batch.changed"
 	BatchClosed  EventName = "batch.closed"
 
 	StationCreated EventName = "station.created"
+	StationChanged EventName = "station.changed"
 	StationRevoked EventName = "station.revoked"
 
 	ProductChanged EventName = "product.changed"

@@ -39,5 +39,16 @@ const (
 	// MaxListed bounds the products, sites and hosts of one record.
 	MaxListed = 1000
 
+	// MaxManifestRows bounds a manifest, whose import is one transaction.
+	MaxManifestRows = 1_000_000
+	// MaxAttributes bounds the attributes of a device.
+	MaxAttributes = 8
+	// MaxNonce bounds a redeemed nonce with the serial behind it.
+	MaxNonce = 64 + MaxName
+	// MaxMeasured bounds the components of one appraisal.
+	MaxMeasured = 16
+	// MaxDeviceEvents bounds a device's own list of its events.
+	MaxDeviceEvents = 128
+
 	shardBits = 13
 )

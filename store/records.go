@@ -32,8 +32,9 @@ func (t *Token) Usable(now time.Time) bool {
 type DocumentKind string
 
 const (
-	KindProduct DocumentKind = "Product"
-	KindPolicy  DocumentKind = "Policy"
+	KindProduct  DocumentKind = "Product"
+	KindPolicy   DocumentKind = "Policy"
+	KindFirmware DocumentKind = "Firmware" // named PRODUCT/VERSION
 )
 
 // Document is one revision of a product or the policy: its spec as canonical
@@ -55,7 +56,12 @@ type PutDocument struct {
 	// Expect is the revision that the caller saw: 0 for "must not exist yet",
 	// AnyRevision for whatever is there. ErrChanged if it differs.
 	Expect uint32
-	By     Actor
+	// Event is what happened to a Firmware document: one of firmware.added,
+	// approved, deprecated, recalled, recall-undone. Empty for other kinds.
+	Event EventName
+	// Facts go into the event.
+	Facts map[string]string
+	By    Actor
 }
 
 // AnyRevision matches every present revision, none included.

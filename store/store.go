@@ -69,6 +69,28 @@ type Reader interface {
 	// the cursor.
 	Documents(ctx context.Context, kind DocumentKind, after string, limit int) ([]Document, error)
 
+	// Version rises with every change of what decides enrolments without being
+	// looked at for each: documents, batches and stations, not their counters.
+	// It starts anywhere, costs no read of the disk, and is taken before what
+	// it stands for.
+	Version(ctx context.Context) (uint64, error)
+
+	Batch(ctx context.Context, name string) (Batch, error)
+	// Batches lists by name, strictly after the cursor.
+	Batches(ctx context.Context, after string, limit int) ([]Batch, error)
+	Station(ctx context.Context, name string) (Station, error)
+	// Stations lists by name, revoked ones included, strictly after the cursor.
+	Stations(ctx context.Context, after string, limit int) ([]Station, error)
+	// NonceKeys returns at most two, the newest first.
+	NonceKeys(ctx context.Context) ([]NonceKey, error)
+	// Redeemed returns the CSR hash that a nonce was redeemed for.
+	Redeemed(ctx context.Context, nonce []byte) ([32]byte, error)
+
+	Incident(ctx context.Context, id uint64) (Incident, error)
+	// Incidents lists by id, newest first, strictly before the cursor; 0 is
+	// before none.
+	Incidents(ctx context.Context, before uint64, limit int) ([]Incident, error)
+
 	Operator(ctx context.Context, name string) (Operator, error)
 	// Operators lists by name, removed ones included, strictly after the cursor.
 	Operators(ctx context.Context, after string, limit int) ([]Operator, error)
@@ -89,6 +111,9 @@ type Reader interface {
 	// Events lists committed events with sequence > after, in order. The first
 	// event has sequence 1 and is leaf 0 of the log.
 	Events(ctx context.Context, after uint64, limit int) ([]Event, error)
+	// EventsAt reads events by sequence, in the order asked for; a sequence that
+	// is not there is left out. At most MaxPage.
+	EventsAt(ctx context.Context, seqs []uint64) ([]Event, error)
 	// Log returns the size of the Merkle log and its root hash.
 	Log(ctx context.Context) (LogHead, error)
 	// LogHashes returns the stored hashes of golang.org/x/mod/sumdb/tlog by
@@ -134,6 +159,31 @@ type Writer interface {
 	// PutDocument adds a revision. Same bytes as the newest one: no revision,
 	// no event, the newest is returned.
 	PutDocument(ctx context.Context, p PutDocument) (Document, error)
+	// CreateBatch stores an order and the devices that it expects: see NewBatch.
+	// ErrExists if the name is taken, *ManifestError for rows whose serial is in
+	// another open batch or is a device that is not expected any more, or whose
+	// vendor id another device of the product has.
+	CreateBatch(ctx context.Context, n NewBatch) (Batch, error)
+	// ChangeBatch changes an order. Nothing changed: no revision, no event.
+	ChangeBatch(ctx context.Context, c ChangeBatch) (Batch, error)
+	// PutStation adds or changes a station; another site is ErrConflict. The
+	// same spec as before: no revision, no event.
+	PutStation(ctx context.Context, p PutStation) (Station, error)
+	// RevokeStation ends a station and revokes the certificates it has. Doing
+	// it twice is not an error: Changed is empty then.
+	RevokeStation(ctx context.Context, name string, reason uint8, by Actor) (StatusChange, error)
+	// Rework lets a station give a device a new key once. An ended or held
+	// device, or one without a certificate, is ErrConflict.
+	Rework(ctx context.Context, a DeviceAct) (StatusChange, error)
+	// Scrap ends a device that never left the factory, and revokes all its live
+	// certificates, reason cessationOfOperation. Scrapping twice is not an
+	// error; a decommissioned device is ErrConflict.
+	Scrap(ctx context.Context, a DeviceAct) (StatusChange, error)
+	// AddNonceKey keeps the key and the newest one before it.
+	AddNonceKey(ctx context.Context, key NonceKey) error
+	// CloseIncident ends an incident.
+	CloseIncident(ctx context.Context, c CloseIncident) (Incident, error)
+
 	// CreateToken stores a new token; ErrExists if its hash is taken.
 	CreateToken(ctx context.Context, t Token, by Actor) error
 	// VoidToken ends a token by hash. Voiding twice is not an error.
@@ -151,8 +201,9 @@ type Writer interface {
 	NextCRL(ctx context.Context, c CRL) (CRL, error)
 	// PutCheckpoint keeps the newest signed checkpoint.
 	PutCheckpoint(ctx context.Context, checkpoint []byte) error
-	// Record appends events that change no other record: refusals, starts,
-	// stops, the clock. At most MaxEventsPerRecord, else ErrLimit; a name that is
+	// Record appends events that come with no act: refusals, incidents, starts,
+	// stops, the clock. It notes them in the devices that they are about, and
+	// makes or goes on with the incidents that they open. At most MaxEventsPerRecord, else ErrLimit; a name that is
 	// not in the table, or no time, is ErrConflict. A missing salt is made.
 	Record(ctx context.Context, events ...Event) error
 	// LowerClockMark sets the mark back to a time, audited: `doctor clock

@@ -1,6 +1,10 @@
 package store
 
-import "time"
+import (
+	"fmt"
+	"slices"
+	"time"
+)
 
 // What the acts do to a record, free of any engine. Each method tells whether
 // it changed something.
@@ -80,6 +84,17 @@ func (d *Device) MarkDecommissioned(reason uint8, at time.Time) bool {
 		return false
 	}
 	d.move(DeviceDecommissioned, reason, at)
+	d.Rework = false
+	return true
+}
+
+// MarkScrapped ends a device in the factory.
+func (d *Device) MarkScrapped(at time.Time) bool {
+	if d.Ended() {
+		return false
+	}
+	d.move(DeviceScrapped, ReasonCessationOfOperation, at)
+	d.Rework = false
 	return true
 }
 
@@ -104,6 +119,75 @@ func (d *Device) MarkReleased(at time.Time) bool {
 	}
 	d.move(state, 0, at)
 	return true
+}
+
+// AddEvent notes that an event about the device was appended.
+func (d *Device) AddEvent(seq uint64) {
+	d.Events = append(d.Events, seq)
+	if over := len(d.Events) - MaxDeviceEvents; over > 0 {
+		d.Events = slices.Clone(d.Events[over:])
+	}
+}
+
+// Appraise takes the outcome of an appraisal. A component with a lower security
+// version than the device ever had is ErrRollback. Components that the newest
+// appraisal does not name keep their marks, without a version.
+func (d *Device) Appraise(a *Appraised) error {
+	marks := map[string]uint64{}
+	for _, c := range d.Evidence.Components {
+		marks[c.Component] = c.Mark
+	}
+	next := Appraised{Format: a.Format, Tier: a.Tier, Fresh: a.Fresh}
+	for _, c := range a.Components {
+		if mark := marks[c.Component]; c.SVN < mark {
+			return fmt.Errorf("%s has svn %d, had %d: %w", c.Component, c.SVN, mark, ErrRollback)
+		}
+		c.Mark = c.SVN
+		next.Components = append(next.Components, c)
+		delete(marks, c.Component)
+	}
+	for _, c := range d.Evidence.Components {
+		if mark, missing := marks[c.Component]; missing && mark > 0 && len(next.Components) < MaxMeasured {
+			next.Components = append(next.Components, Measured{Component: c.Component, Mark: mark})
+		}
+	}
+	d.Evidence = next
+	return nil
+}
+
+// Open tells whether the batch gives first certificates at a time.
+func (b *Batch) Open(now time.Time) bool {
+	return b.State == BatchOpen && !now.Before(b.From) && (b.Until.IsZero() || now.Before(b.Until))
+}
+
+// Usable tells whether the station may enrol at a time.
+func (s *Station) Usable(now time.Time) bool {
+	return !s.Revoked && (s.Until.IsZero() || now.Before(s.Until))
+}
+
+// Equal compares what two stations may do.
+func (s *StationSpec) Equal(o *StationSpec) bool {
+	return s.Site == o.Site && s.Line == o.Line && slices.Equal(s.Products, o.Products) && s.Quota == o.Quota && s.Rate == o.Rate &&
+		slices.Equal(s.From, o.From) && StoredTime(s.Until) == StoredTime(o.Until) && s.ClientAuth == o.ClientAuth
+}
+
+// CountOn takes another event of the same kind about the same object.
+func (i *Incident) CountOn(e *Event, seq uint64) {
+	i.LastSeq, i.LastAt = seq, StoredTime(e.Time)
+	i.Count += max(e.Count, 1)
+	if other := e.Detail["other"]; other != "" {
+		i.Other = other
+	}
+}
+
+// OpenedBy is the incident that an incident.opened makes.
+func OpenedBy(e *Event, seq uint64) Incident {
+	i := Incident{
+		ID: seq, Kind: e.Detail["kind"], Object: e.Object, Actor: e.Actor, Source: e.Source,
+		State: IncidentIsOpen, OpenedAt: StoredTime(e.Time),
+	}
+	i.CountOn(e, seq)
+	return i
 }
 
 // Follow numbers a CRL after the last one of its scope: the number rises and is

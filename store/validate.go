@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -105,10 +106,13 @@ func (i *Issuance) Validate() error {
 			return err
 		}
 	}
-	if c.Status != Good || c.Closed || c.Presented || i.Recovery > Renew {
+	if c.Status != Good || c.Closed || c.Presented || i.Recovery > OnLine {
 		return fmt.Errorf("issue: a new certificate has no history: %w", ErrConflict)
 	}
 	if err := validateTexts(c.Holder.Kind, c.Holder.Name, c.Profile, c.Operation, c.Label, c.Principal); err != nil {
+		return err
+	}
+	if err := i.validateFactory(isDevice); err != nil {
 		return err
 	}
 	return i.By.Validate()
@@ -138,8 +142,20 @@ func (h Hold) Validate() error {
 
 // Validate checks kind, name and size.
 func (p PutDocument) Validate() error {
-	if p.Kind != KindProduct && p.Kind != KindPolicy {
+	switch p.Kind {
+	case KindProduct, KindPolicy:
+		if p.Event != "" {
+			return fmt.Errorf("event %q of a %s: %w", p.Event, p.Kind, ErrConflict)
+		}
+	case KindFirmware:
+		if !slices.Contains(firmwareEvents(), p.Event) {
+			return fmt.Errorf("event %q of a firmware release: %w", p.Event, ErrConflict)
+		}
+	default:
 		return fmt.Errorf("document kind %q: %w", p.Kind, ErrConflict)
+	}
+	if err := validateFacts(p.Facts); err != nil {
+		return err
 	}
 	if len(p.Body) > MaxDocumentBytes {
 		return fmt.Errorf("document of %d octets: %w", len(p.Body), ErrLimit)

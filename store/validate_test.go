@@ -7,6 +7,14 @@ import (
 	"time"
 )
 
+func manyFacts() map[string]string {
+	facts := map[string]string{}
+	for i := range maxFacts + 1 {
+		facts[strings.Repeat("k", i+1)] = "v"
+	}
+	return facts
+}
+
 func TestValidate(t *testing.T) {
 	by := Actor{Principal: "node", At: at(0)}
 	long := strings.Repeat("x", MaxText+1)
@@ -46,6 +54,13 @@ func TestValidate(t *testing.T) {
 		"hold, long ticket":    {Hold{Ticket: long, By: by}.Validate(), ErrLimit},
 		"unknown kind":         {PutDocument{Kind: "Batch", Name: "a", By: by}.Validate(), ErrConflict},
 		"document":             {PutDocument{Kind: KindPolicy, Name: "a", By: by}.Validate(), nil},
+		"firmware":             {PutDocument{Kind: KindFirmware, Name: "a/1", Event: FirmwareAdded, By: by}.Validate(), nil},
+		"firmware of no event": {PutDocument{Kind: KindFirmware, Name: "a/1", By: by}.Validate(), ErrConflict},
+		"event of a product":   {PutDocument{Kind: KindProduct, Name: "a", Event: FirmwareAdded, By: by}.Validate(), ErrConflict},
+		"many facts":           {PutDocument{Kind: KindProduct, Name: "a", Facts: manyFacts(), By: by}.Validate(), ErrLimit},
+		"long station":         {issuance(func(i *Issuance) { i.Station = name }), ErrLimit},
+		"empty nonce":          {issuance(func(i *Issuance) { i.Nonce = &Redemption{} }), ErrLimit},
+		"long version":         {issuance(func(i *Issuance) { i.Evidence = &Appraised{Components: []Measured{{Component: "a", Version: long}}} }), ErrLimit},
 		"token without uses":   {Token{Hash: [32]byte{1}, Product: "a", ExpiresAt: at(0)}.Validate(), ErrConflict},
 		"token":                {Token{Hash: [32]byte{1}, Product: "a", Uses: 1, ExpiresAt: at(0)}.Validate(), nil},
 		"many sites":           {PutOperator{Name: "a", Sites: make([]string, MaxListed+1), By: by}.Validate(), ErrLimit},

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"time"
 
 	"github.com/assay-pki/assay/store"
 )
@@ -136,52 +137,73 @@ func (w *writeTx) present(p store.Presentation) error {
 	if c.Presented {
 		return nil
 	}
-	older, err := w.olderOpen(&c)
+	d, err := w.owner(&c)
+	if err != nil {
+		return err
+	}
+	older, err := w.olderGood(&c, &d)
 	if err != nil {
 		return err
 	}
 	c.Presented = true
 	events := []store.Event{store.PresentedEvent(p.By, &c)}
-	for i := range older {
-		older[i].Closed = true
-		events = append(events, store.ClosedEvent(p.By, &older[i]))
+	var closed []store.Certificate
+	var out store.StatusChange
+	for _, old := range older {
+		if !old.Closed {
+			old.Closed = true
+			events = append(events, store.ClosedEvent(p.By, &old))
+			closed = append(closed, old)
+		}
+		if p.RevokeOld && old.Unexpired(p.By.At) && old.MarkRevoked(store.ReasonSuperseded, p.By.At, time.Time{}) {
+			out.Changed = append(out.Changed, old)
+		}
+	}
+	for i := range out.Changed {
+		events = append(events, store.StatusEvent(p.By, &out.Changed[i]))
 	}
 	leaves, err := sealAll(events...)
 	if err != nil {
 		return err
 	}
 	w.touch(p.By.At)
-	for _, changed := range append(older, c) {
-		if err := w.putCertificate(&changed); err != nil {
+	return w.putPresented(append(closed, c), &out, &d, p.By, leaves)
+}
+
+func (w *writeTx) putPresented(changed []store.Certificate, out *store.StatusChange, d *store.Device, by store.Actor, leaves []leaf) error {
+	for i := range changed {
+		if err := w.putCertificate(&changed[i]); err != nil {
 			return err
 		}
 	}
-	return w.log(leaves...)
+	if err := w.putStatuses(out); err != nil {
+		return err
+	}
+	if d.State == 0 {
+		return w.log(leaves...)
+	}
+	d.SeenAt = store.StoredTime(by.At)
+	if err := w.logOf(d, leaves...); err != nil {
+		return err
+	}
+	return w.putDevice(d)
 }
 
-// olderOpen are the good, unclosed certificates before c in its lineage, of its
+// olderGood are the good certificates before c in the lineage of d, of its
 // profile. Only devices have a lineage.
-func (w *writeTx) olderOpen(c *store.Certificate) ([]store.Certificate, error) {
-	id, ok := store.ParseDeviceID(c.Holder.Name)
-	if c.Holder.Kind != store.HolderDevice || !ok {
-		return nil, nil
-	}
-	d, err := w.device(id)
-	if err != nil {
-		return nil, err
-	}
+func (w *writeTx) olderGood(c *store.Certificate, d *store.Device) ([]store.Certificate, error) {
 	lineage, err := w.referenced(d.Lineage)
 	if err != nil {
 		return nil, err
 	}
-	var open []store.Certificate
+	var good []store.Certificate
 	for _, old := range lineage {
 		if old.Ref == c.Ref {
 			break
 		}
-		if old.Profile == c.Profile && old.Status == store.Good && !old.Closed {
-			open = append(open, old)
+		if old.Profile == c.Profile && old.Status == store.Good {
+			good = append(good, old)
 		}
 	}
-	return open, nil
+	return good, nil
 }

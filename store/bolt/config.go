@@ -1,6 +1,7 @@
 package bolt
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -68,8 +69,10 @@ type Store struct {
 	state  state
 	broken error
 
-	feed  feed
-	stats struct{ commits, acts, refused atomic.Uint64 }
+	feed feed
+	// version is what Version tells.
+	version atomic.Uint64
+	stats   struct{ commits, acts, refused atomic.Uint64 }
 }
 
 var _ store.Store = (*Store)(nil)
@@ -89,6 +92,16 @@ func (s *Store) Stats() Stats {
 		Commits: s.stats.commits.Load(),
 		Acts:    s.stats.acts.Load(),
 		Refused: s.stats.refused.Load(),
+	}
+}
+
+// Version implements store.Reader.
+func (s *Store) Version(ctx context.Context) (uint64, error) {
+	select {
+	case <-s.closing:
+		return 0, errClosed()
+	default:
+		return s.version.Load(), ctx.Err()
 	}
 }
 

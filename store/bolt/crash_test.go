@@ -26,6 +26,7 @@ func TestKill(t *testing.T) {
 	cfg := testConfig(t)
 	s := createTest(t, cfg)
 	found(t, s)
+	startLine(t, s)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -37,12 +38,26 @@ func TestKill(t *testing.T) {
 		if err := Verify(t.Context(), cfg); err != nil {
 			t.Fatalf("round %d, killed after %v: %v", round, life, err)
 		}
-		checkAcknowledged(t, cfg, acknowledged, held)
+		checkAcknowledged(t, cfg, acknowledged, held, total)
 	}
 	if total == 0 {
 		t.Error("nothing was acknowledged in any round: the test tests nothing")
 	}
 	t.Logf("%d acknowledged certificates in %d rounds", total, rounds)
+}
+
+// startLine makes the batch and the station of the killed line.
+func startLine(t *testing.T, s *Store) {
+	t.Helper()
+	by := store.Actor{Principal: "node", At: testTime()}
+	n := store.NewBatch{Batch: store.Batch{Name: killedBatch, Product: "sensor", Quota: 1 << 30}, By: by}
+	if _, err := s.CreateBatch(t.Context(), n); err != nil {
+		t.Fatal(err)
+	}
+	p := store.PutStation{Name: killedStation, Spec: store.StationSpec{Quota: 1 << 30}, By: by}
+	if _, err := s.PutStation(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // killedRound runs a child, kills it and returns the indices that it had printed.
@@ -81,7 +96,9 @@ func killedRound(t *testing.T, path string, round int, life time.Duration) (ackn
 	return acknowledged, held
 }
 
-func checkAcknowledged(t *testing.T, cfg Config, acknowledged, held []uint64) {
+// checkAcknowledged: what was acknowledged, in this round and all before, is
+// there and was counted; Check compares the counters with the devices.
+func checkAcknowledged(t *testing.T, cfg Config, acknowledged, held []uint64, total int) {
 	t.Helper()
 	s, err := Open(cfg)
 	if err != nil {
@@ -98,6 +115,10 @@ func checkAcknowledged(t *testing.T, cfg Config, acknowledged, held []uint64) {
 		if err != nil || c.Status != store.Held {
 			t.Errorf("acknowledged hold of %d: status %d, %v", index, c.Status, err)
 		}
+	}
+	b, err := s.Batch(t.Context(), killedBatch)
+	if err != nil || b.Used < uint64(total) {
+		t.Errorf("batch counts %d devices (%v), %d were acknowledged", b.Used, err, total)
 	}
 	storetest.Check(t, s)
 }

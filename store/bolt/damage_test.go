@@ -147,8 +147,20 @@ func fillRest(t *testing.T, s *Store, by store.Actor) {
 	errToken := s.CreateToken(ctx, store.Token{Hash: [32]byte{1}, Product: "sensor", Uses: 1, ExpiresAt: testTime()}, by)
 	_, errDocument := s.PutDocument(ctx, store.PutDocument{Kind: store.KindProduct, Name: "sensor", Body: []byte("{}"), By: by})
 	_, errOperator := s.PutOperator(ctx, store.PutOperator{Name: "alice", Role: store.RoleAdmin, By: by})
+	expected := []store.Expectation{{Serial: "E1", Identity: store.Identity{VendorID: "V1"}}, {Serial: "E2"}}
+	_, errBatch := s.CreateBatch(ctx, store.NewBatch{
+		Batch: store.Batch{Name: "w47", Product: "sensor", Manifest: store.Manifest{Rows: 2, Format: "csv"}}, Devices: expected, By: by,
+	})
+	_, errStation := s.PutStation(ctx, store.PutStation{Name: "s1", Spec: store.StationSpec{Site: "leipzig"}, By: by})
+	errKey := s.AddNonceKey(ctx, store.NonceKey{Key: [32]byte{1}, MadeAt: testTime()})
+	first := simpleIssuance(1000)
+	first.Station, first.Nonce = "s1", &store.Redemption{Nonce: []byte("nonce"), Expires: testTime()}
+	_, errIssue := s.Issue(ctx, first)
+	errRecord := s.Record(ctx, store.Event{Name: store.IncidentOpened, Time: testTime(), Object: first.Device.String()})
 	_, errCRL := s.NextCRL(ctx, store.CRL{Issuer: 1, Scope: "complete", SignedAt: testTime()})
-	for _, err := range []error{errLease, errToken, errDocument, errOperator, errCRL, s.PutCheckpoint(ctx, []byte("checkpoint"))} {
+	for _, err := range []error{
+		errBatch, errStation, errKey, errIssue, errRecord, errLease, errToken, errDocument, errOperator, errCRL, s.PutCheckpoint(ctx, []byte("checkpoint")),
+	} {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -107,11 +107,12 @@ func (w *writeTx) putDocument(p store.PutDocument) (store.Document, error) {
 		Kind: p.Kind, Name: p.Name, Revision: newest + 1,
 		Body: bytes.Clone(p.Body), At: store.StoredTime(p.By.At), By: p.By.Principal,
 	}
-	leaves, err := sealAll(store.DocumentEvent(&d, p.By))
+	leaves, err := sealAll(store.DocumentEvent(&d, &p))
 	if err != nil {
 		return d, err
 	}
 	w.touch(p.By.At)
+	w.ruled = true
 	return d, all(
 		func() error { return w.put(documentBucket, revisionKey(d.Kind, d.Name, d.Revision), d.Encode()) },
 		func() error { return w.put(newestBucket, nameKey(d.Kind, d.Name), numberValue(uint64(d.Revision))) },

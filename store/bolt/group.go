@@ -185,6 +185,9 @@ func (s *Store) commit(group []*act) (err error) {
 		return err
 	}
 	s.state = w.state
+	if w.ruled {
+		s.version.Add(1)
+	}
 	s.stats.commits.Add(1)
 	s.feed.announce(w.state.feed)
 	return nil

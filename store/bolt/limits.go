@@ -31,6 +31,11 @@ const (
 	// maxDepth bounds the walk through pages: a tree of 4 KiB pages never gets
 	// this deep, a loop of damaged pages does.
 	maxDepth = 32
+	// maxRowFaults bounds the faults of a manifest that are told: more is no help.
+	maxRowFaults = 100
+	// sweepRows is how many redeemed nonces one redemption looks at: it adds one,
+	// so that a round takes an eighth of what it goes over.
+	sweepRows = 8
 	// maxFaults bounds the list of what Verify found.
 	maxFaults = 20
 )

@@ -93,6 +93,18 @@ func (w *writeTx) log(leaves ...leaf) error {
 	return nil
 }
 
+// logOf appends events about a device and notes them in it; the caller then
+// stores it.
+func (w *writeTx) logOf(d *store.Device, leaves ...leaf) error {
+	for _, l := range leaves {
+		if err := w.log(l); err != nil {
+			return err
+		}
+		d.AddEvent(uint64(w.state.log.size))
+	}
+	return nil
+}
+
 // splitRecord parts an event record. Both parts alias it.
 func splitRecord(seq uint64, record []byte) (hashes, event []byte, err error) {
 	want := 1 + bits.TrailingZeros64(seq) // leaf seq-1 completes one tree for each
@@ -159,6 +171,32 @@ func (s *Store) Events(ctx context.Context, after uint64, limit int) (events []s
 			events = append(events, e)
 			return len(events) < limit, nil
 		})
+	})
+	return events, err
+}
+
+// EventsAt implements store.Reader.
+func (s *Store) EventsAt(ctx context.Context, seqs []uint64) (events []store.Event, err error) {
+	if len(seqs) == 0 {
+		return nil, ctx.Err()
+	}
+	if err := store.ValidatePage(len(seqs)); err != nil {
+		return nil, err
+	}
+	err = s.view(ctx, func(t *tx) error {
+		for _, seq := range seqs {
+			key := seqKey(seq)
+			v := t.get(eventBucket, key)
+			if v == nil {
+				continue
+			}
+			e, err := decodeRecord(key, v)
+			if err != nil {
+				return err
+			}
+			events = append(events, e)
+		}
+		return nil
 	})
 	return events, err
 }

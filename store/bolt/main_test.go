@@ -67,7 +67,8 @@ func fail(err error) {
 }
 
 // issueForEver issues with 64 writers and prints the index of each certificate
-// when it was acknowledged, and "held" with it after a hold was.
+// when it was acknowledged, and "held" with it after a hold was. All are first
+// certificates of one batch and one station.
 func issueForEver(cfg Config) {
 	s, err := Open(cfg)
 	fail(err)
@@ -80,6 +81,8 @@ func issueForEver(cfg Config) {
 			for {
 				index := round<<20 | next.Add(1)
 				i := simpleIssuance(index)
+				i.Batch, i.Station = killedBatch, killedStation
+				i.Nonce = &store.Redemption{Nonce: fmt.Append(nil, index), Expires: testTime().Add(time.Hour)}
 				_, err := s.Issue(context.Background(), i)
 				fail(err)
 				fmt.Printf("%d\n", index)
@@ -94,6 +97,12 @@ func issueForEver(cfg Config) {
 	}
 	wait.Wait()
 }
+
+// What the killed line works on.
+const (
+	killedBatch   = "w47"
+	killedStation = "s1"
+)
 
 func testTime() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) }
 

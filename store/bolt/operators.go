@@ -147,11 +147,8 @@ func (w *writeTx) removeOperator(name string, expect uint32, by store.Actor, out
 	if err := w.put(operatorBucket, []byte(name), o.Encode()); err != nil {
 		return err
 	}
-	for i := range out.Changed {
-		if err := w.putStatus(&out.Changed[i]); err != nil {
-			return err
-		}
-		out.Feed = w.state.feed
+	if err := w.putStatuses(out); err != nil {
+		return err
 	}
 	return w.log(leaves...)
 }

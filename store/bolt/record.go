@@ -3,6 +3,7 @@ package bolt
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -22,13 +23,65 @@ func (s *Store) Record(ctx context.Context, events ...store.Event) error {
 		return err
 	}
 	err = s.do(ctx, func(w *writeTx) error {
-		for _, e := range events {
-			w.touch(e.Time)
+		known, err := w.knownDevices(events)
+		if err != nil {
+			return err
 		}
-		return w.log(leaves...)
+		open, err := w.openIncidents(events)
+		if err != nil {
+			return err
+		}
+		return w.record(events, leaves, known, open)
 	})
 	if err != nil {
 		return fmt.Errorf("record %s: %w", events[0].Name, err)
+	}
+	return nil
+}
+
+// knownDevices are those that the events are about.
+func (t *tx) knownDevices(events []store.Event) (map[store.DeviceID]*store.Device, error) {
+	known := map[store.DeviceID]*store.Device{}
+	for i := range events {
+		id, ok := events[i].OfDevice()
+		if !ok || known[id] != nil {
+			continue
+		}
+		d, err := t.device(id)
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		known[id] = &d
+	}
+	return known, nil
+}
+
+// record appends events, notes them in the devices that they are about, and in
+// the incidents that they open or that go on with them.
+func (w *writeTx) record(events []store.Event, leaves []leaf, known map[store.DeviceID]*store.Device, open map[string]store.Incident) error {
+	for i := range events {
+		e := &events[i]
+		w.touch(e.Time)
+		if err := w.log(leaves[i]); err != nil {
+			return err
+		}
+		seq := uint64(w.state.log.size)
+		if id, ok := e.OfDevice(); ok && known[id] != nil {
+			known[id].AddEvent(seq)
+		}
+		if e.Name == store.IncidentOpened {
+			if err := w.openIncident(e, seq, open); err != nil {
+				return err
+			}
+		}
+	}
+	for _, d := range known {
+		if err := w.putDevice(d); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -88,6 +88,12 @@ func (t *tx) checkHolder(c *store.Certificate) error {
 			return damaged("certificate %d/%d: operator %q (%v)", c.Issuer, c.Index, c.Holder.Name, err)
 		}
 		lineage = o.Certificates
+	case store.HolderStation:
+		st, err := t.station(c.Holder.Name)
+		if err != nil {
+			return damaged("certificate %d/%d: station %q (%v)", c.Issuer, c.Index, c.Holder.Name, err)
+		}
+		lineage = st.Certificates
 	default:
 		return nil
 	}

@@ -7,7 +7,7 @@ import (
 )
 
 // schemaVersion is the layout below. A file of a newer one is refused.
-const schemaVersion = 1
+const schemaVersion = 2
 
 // bucketID numbers the buckets. Keys are big-endian, so that byte order is
 // key order.
@@ -31,6 +31,13 @@ const (
 	feedBucket                        // sequence → FeedEntry
 	crlBucket                         // issuer, scope → CRL
 	eventBucket                       // sequence → event record, see log.go
+	batchBucket                       // name → Batch
+	stationBucket                     // name → Station
+	vendorBucket                      // product, 0, vendor id → serial
+	nonceKeyBucket                    // 0 the newest, 1 the one before → NonceKey
+	nonceBucket                       // redeemed nonce → Redemption
+	incidentBucket                    // sequence → Incident
+	openBucket                        // kind, 0, object → sequence of the open Incident
 	bucketCount
 )
 
@@ -42,14 +49,15 @@ func bucketNames() [bucketCount]string {
 		blockedBucket: "blocked_spki", deviceBucket: "device", tokenBucket: "token",
 		documentBucket: "document", newestBucket: "ix_document", operatorBucket: "operator",
 		revocationBucket: "revocation", feedBucket: "revocation_feed", crlBucket: "crl",
-		eventBucket: "audit",
+		eventBucket: "audit", batchBucket: "batch", stationBucket: "station", vendorBucket: "ix_vendor",
+		nonceKeyBucket: "nonce_key", nonceBucket: "nonce", incidentBucket: "incident", openBucket: "ix_incident",
 	}
 }
 
 // fill is the bucket's FillPercent; 0 leaves bbolt's own.
 func (id bucketID) fill() float64 {
 	switch id {
-	case certificateBucket, expiryBucket, feedBucket, eventBucket:
+	case certificateBucket, expiryBucket, feedBucket, eventBucket, nonceBucket:
 		return appendFill
 	case deviceBucket:
 		return deviceFill
@@ -98,10 +106,7 @@ func parseExpiryKey(k []byte) (store.Expiry, bool) {
 	return store.Expiry{Day: store.Day(binary.BigEndian.Uint32(k)), Ref: ref}, ok
 }
 
-func deviceKey(id store.DeviceID) []byte {
-	b := append(make([]byte, 0, len(id.Product)+1+len(id.Serial)), id.Product...)
-	return append(append(b, 0), id.Serial...)
-}
+func deviceKey(id store.DeviceID) []byte { return pairKey(id.Product, id.Serial) }
 
 func parseDeviceKey(k []byte) (store.DeviceID, bool) {
 	for i, octet := range k {
@@ -110,6 +115,12 @@ func parseDeviceKey(k []byte) (store.DeviceID, bool) {
 		}
 	}
 	return store.DeviceID{}, false
+}
+
+// pairKey parts two texts by a NUL, which the first never holds.
+func pairKey(a, b string) []byte {
+	k := append(make([]byte, 0, len(a)+1+len(b)), a...)
+	return append(append(k, 0), b...)
 }
 
 func seqKey(seq uint64) []byte { return binary.BigEndian.AppendUint64(make([]byte, 0, 8), seq) }

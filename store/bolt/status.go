@@ -3,6 +3,7 @@ package bolt
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 
 	"github.com/assay-pki/assay/store"
@@ -13,6 +14,10 @@ type change struct {
 	store.StatusChange
 	deviceChanged bool
 	blocked       [][32]byte // SHA-256 of keys
+	// record is the device whose story the events belong to; zero for none.
+	record store.Device
+	// batch counts the device as scrapped; zero for none.
+	batch store.Batch
 }
 
 // Revoke implements store.Writer.
@@ -65,6 +70,9 @@ func (s *Store) changeStatus(ctx context.Context, verb string, plan func(*tx) (*
 				return err
 			}
 			out = c.StatusChange
+			if !c.deviceChanged && len(c.Changed) == 0 {
+				return nil
+			}
 			return w.applyChange(c, by, leaves, &out)
 		})
 	}
@@ -74,29 +82,43 @@ func (s *Store) changeStatus(ctx context.Context, verb string, plan func(*tx) (*
 	return out, nil
 }
 
-// applyChange writes a plan; without a change it writes nothing.
+// applyChange writes a plan.
 func (w *writeTx) applyChange(c *change, by store.Actor, leaves []leaf, out *store.StatusChange) error {
-	if !c.deviceChanged && len(c.Changed) == 0 {
-		return nil
-	}
 	w.touch(by.At)
-	if c.deviceChanged {
-		if err := w.putDevice(&c.Device); err != nil {
-			return err
-		}
-	}
-	for i := range c.Changed {
-		if err := w.putStatus(&c.Changed[i]); err != nil {
-			return err
-		}
-		out.Feed = w.state.feed
+	if err := w.putStatuses(out); err != nil {
+		return err
 	}
 	for _, hash := range c.blocked {
 		if err := w.put(blockedBucket, hash[:], []byte{format}); err != nil {
 			return err
 		}
 	}
-	return w.log(leaves...)
+	if c.batch.Name != "" {
+		if err := w.putBatch(&c.batch); err != nil {
+			return err
+		}
+	}
+	if c.record.State == 0 {
+		return w.log(leaves...)
+	}
+	if err := w.logOf(&c.record, leaves...); err != nil {
+		return err
+	}
+	if out.Device.State != 0 {
+		out.Device = c.record
+	}
+	return w.putDevice(&c.record)
+}
+
+// putStatuses stores what changed, in the order of the feed.
+func (w *writeTx) putStatuses(out *store.StatusChange) error {
+	for i := range out.Changed {
+		if err := w.putStatus(&out.Changed[i]); err != nil {
+			return err
+		}
+		out.Feed = w.state.feed
+	}
+	return nil
 }
 
 func (t *tx) planRevoke(r store.Revoke) (*change, error) {
@@ -114,7 +136,7 @@ func (t *tx) planRevoke(r store.Revoke) (*change, error) {
 			c.Changed = append(c.Changed, cert)
 		}
 	}
-	c.Device = d
+	c.Device, c.record = d, d
 	return c, nil
 }
 
@@ -125,6 +147,9 @@ func (t *tx) planRevokeOne(r store.Revoke) (*change, error) {
 		return nil, err
 	}
 	c := &change{}
+	if c.record, err = t.owner(&cert); err != nil {
+		return nil, err
+	}
 	if cert.MarkRevoked(r.Reason, r.By.At, r.InvalidAt) {
 		c.Changed = append(c.Changed, cert)
 		if store.BlocksKey(r.Reason) {
@@ -132,6 +157,19 @@ func (t *tx) planRevokeOne(r store.Revoke) (*change, error) {
 		}
 	}
 	return c, nil
+}
+
+// owner is the device that a certificate belongs to, zero for none.
+func (t *tx) owner(c *store.Certificate) (store.Device, error) {
+	if c.Holder.Kind != store.HolderDevice {
+		return store.Device{}, nil
+	}
+	id, ok := store.ParseDeviceID(c.Holder.Name)
+	d, err := t.device(id)
+	if !ok || errors.Is(err, store.ErrNotFound) {
+		return d, damaged("certificate %d/%d names a device that is missing", c.Issuer, c.Index)
+	}
+	return d, err
 }
 
 func (t *tx) planHold(h store.Hold) (*change, error) {
@@ -148,7 +186,7 @@ func (t *tx) planHold(h store.Hold) (*change, error) {
 			c.Changed = append(c.Changed, cert)
 		}
 	}
-	c.Device = d
+	c.Device, c.record = d, d
 	return c, nil
 }
 
@@ -166,7 +204,7 @@ func (t *tx) planRelease(h store.Hold) (*change, error) {
 			c.Changed = append(c.Changed, cert)
 		}
 	}
-	c.Device = d
+	c.Device, c.record = d, d
 	return c, nil
 }
 
@@ -177,35 +215,4 @@ func (t *tx) deviceWithLineage(id store.DeviceID) (store.Device, []store.Certifi
 	}
 	lineage, err := t.referenced(d.Lineage)
 	return d, lineage, err
-}
-
-// Device implements store.Reader.
-func (s *Store) Device(ctx context.Context, id store.DeviceID) (d store.Device, err error) {
-	err = s.view(ctx, func(t *tx) error {
-		d, err = t.device(id)
-		return err
-	})
-	return d, err
-}
-
-// Devices implements store.Reader.
-func (s *Store) Devices(ctx context.Context, after store.DeviceID, limit int) (list []store.Device, err error) {
-	if err := store.ValidatePage(limit); err != nil {
-		return nil, err
-	}
-	err = s.view(ctx, func(t *tx) error {
-		return t.scan(deviceBucket, deviceKey(after), func(k, v []byte) (bool, error) {
-			id, ok := parseDeviceKey(k)
-			if !ok {
-				return false, badKey(deviceBucket, k)
-			}
-			d, err := store.DecodeDevice(id, v)
-			if err != nil {
-				return false, err
-			}
-			list = append(list, d)
-			return len(list) < limit, nil
-		})
-	})
-	return list, err
 }

@@ -136,7 +136,7 @@ func (t *tx) referenced(refs []store.Ref) ([]store.Certificate, error) {
 }
 
 func (t *tx) device(id store.DeviceID) (store.Device, error) {
-	v := t.get(deviceBucket, deviceKey(id))
+	v := t.getCopy(deviceBucket, deviceKey(id))
 	if v == nil {
 		return store.Device{}, notFound("device", id)
 	}
@@ -157,4 +157,28 @@ func (t *tx) operator(name string) (store.Operator, error) {
 		return store.Operator{}, notFound("operator", name)
 	}
 	return store.DecodeOperator(name, v)
+}
+
+func (t *tx) batch(name string) (store.Batch, error) {
+	v := t.getCopy(batchBucket, []byte(name))
+	if v == nil {
+		return store.Batch{}, notFound("batch", name)
+	}
+	return store.DecodeBatch(name, v)
+}
+
+func (t *tx) station(name string) (store.Station, error) {
+	v := t.get(stationBucket, []byte(name))
+	if v == nil {
+		return store.Station{}, notFound("station", name)
+	}
+	return store.DecodeStation(name, v)
+}
+
+func (t *tx) incident(id uint64) (store.Incident, error) {
+	v := t.get(incidentBucket, seqKey(id))
+	if v == nil {
+		return store.Incident{}, notFound("incident", id)
+	}
+	return store.DecodeIncident(id, v)
 }

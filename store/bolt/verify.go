@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -16,9 +15,10 @@ import (
 )
 
 // Verify reads the whole file of a stopped node: every page, every record,
-// every reference from one record to another, the Merkle tree from its leaves,
-// and each certificate against the digest in its certificate.issued event. It
-// changes nothing. The error is store.ErrCorrupt and tells up to twenty faults.
+// every reference from one record to another, the counters of batches and
+// stations, the Merkle tree from its leaves, and each certificate against the
+// digest in its certificate.issued event. It changes nothing. The error is
+// store.ErrCorrupt and tells up to twenty faults.
 func Verify(ctx context.Context, cfg Config) error {
 	s, err := OpenReadOnly(cfg)
 	if err != nil {
@@ -54,8 +54,10 @@ func (s *Store) Verify(ctx context.Context) error {
 				return err
 			}
 		}
-		if err := t.checkLog(ctx); err != nil {
-			faults = append(faults, err)
+		for _, check := range []func(context.Context) error{t.checkCounters, t.checkLog} {
+			if err := check(ctx); err != nil {
+				faults = append(faults, err)
+			}
 		}
 		return errors.Join(faults...)
 	})
@@ -85,11 +87,17 @@ func (t *tx) checkRecord(id bucketID, k, v []byte) error {
 		return t.checkRevocation(k, v)
 	case deviceBucket:
 		return t.checkDevice(k, v)
+	case stationBucket:
+		return t.checkStation(k, v)
 	case eventBucket:
 		_, err := decodeRecord(k, v)
 		return err
 	case newestBucket:
 		return t.checkNewest(k)
+	case vendorBucket:
+		return t.checkVendor(k, v)
+	case openBucket:
+		return t.checkOpen(k)
 	}
 	return decodeRest(id, k, v)
 }
@@ -115,6 +123,14 @@ func decodeRest(id bucketID, k, v []byte) (err error) {
 		_, err = store.DecodeCRL(0, "", v)
 	case documentBucket:
 		_, err = store.DecodeDocument("", "", 0, v)
+	case batchBucket:
+		_, err = store.DecodeBatch(string(k), v)
+	case nonceKeyBucket:
+		_, err = store.DecodeNonceKey(v)
+	case nonceBucket:
+		_, _, err = store.DecodeRedemption(k, v)
+	case incidentBucket:
+		_, err = store.DecodeIncident(0, v)
 	case metaBucket:
 		if string(k) == authorityKey {
 			_, err = store.DecodeAuthority(v)
@@ -163,6 +179,9 @@ func (t *tx) checkDevice(k, v []byte) error {
 	d, err := store.DecodeDevice(id, v)
 	if err != nil {
 		return err
+	}
+	if d.Batch != "" && t.get(batchBucket, []byte(d.Batch)) == nil {
+		return damaged("device %s is of batch %q, which is missing", id, d.Batch)
 	}
 	for _, ref := range d.Lineage {
 		c, err := t.certificate(ref)
@@ -239,7 +258,7 @@ func (t *tx) checkIssued(e *store.Event) error {
 		return damaged("event %d: certificate %d/%d (%v)", e.Seq, ref.Issuer, ref.Index, err)
 	}
 	digest := sha256.Sum256(c.DER)
-	if !bytes.Equal(c.Serial[:], e.Serial) || hex.EncodeToString(digest[:]) != e.Detail["sha256"] {
+	if !bytes.Equal(c.Serial[:], e.Serial) || !bytes.Equal(digest[:], e.Digest) {
 		return damaged("event %d: certificate %d/%d is not the one that was issued", e.Seq, ref.Issuer, ref.Index)
 	}
 	return nil

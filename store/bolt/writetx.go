@@ -17,6 +17,8 @@ type state struct {
 	feed uint64
 	// mark is the latest time that any act carried, in Unix microseconds.
 	mark int64
+	// swept is the redeemed nonce after which the next sweep goes on; not stored.
+	swept []byte
 }
 
 const headSize = 1 + 8 + 8 + 8 + tlog.HashSize
@@ -54,8 +56,9 @@ func (t *tx) head() (h head, err error) {
 type writeTx struct {
 	tx
 	state state
-	// wrote: the present act has begun to write. dirty: any act has.
-	wrote, dirty bool
+	// wrote: the present act has begun to write. dirty: any act has. ruled: what
+	// Version stands for has changed.
+	wrote, dirty, ruled bool
 }
 
 func (w *writeTx) put(id bucketID, key, value []byte) error {
@@ -84,6 +87,14 @@ func (w *writeTx) putCertificate(c *store.Certificate) error {
 
 func (w *writeTx) putDevice(d *store.Device) error {
 	return w.put(deviceBucket, deviceKey(d.DeviceID), d.Encode())
+}
+
+func (w *writeTx) putBatch(b *store.Batch) error {
+	return w.put(batchBucket, []byte(b.Name), b.Encode())
+}
+
+func (w *writeTx) putStation(s *store.Station) error {
+	return w.put(stationBucket, []byte(s.Name), s.Encode())
 }
 
 // putStatus stores a certificate whose status changed, its place in the CRLs

@@ -28,6 +28,9 @@ func Check(t testing.TB, s store.Reader) {
 	c.checkCalendar()
 	c.checkBlocks()
 	c.checkEvents()
+	c.checkFactory()
+	c.checkStories()
+	c.checkIncidents()
 	c.checkLog()
 }
 
@@ -39,6 +42,8 @@ type checker struct {
 	devices      []store.Device
 	operators    []store.Operator
 	tokens       []store.Token
+	batches      []store.Batch
+	stations     []store.Station
 	issuers      []store.Issuer
 	feed         []store.FeedEntry
 	events       []store.Event
@@ -79,6 +84,10 @@ func (c *checker) read() {
 		func(after uint64, n int) ([]store.FeedEntry, error) { return c.s.RevokedSince(ctx, after, n) })
 	c.events = pages(c, "events", 0, func(v store.Event) uint64 { return v.Seq },
 		func(after uint64, n int) ([]store.Event, error) { return c.s.Events(ctx, after, n) })
+	c.batches = pages(c, "batches", "", func(v store.Batch) string { return v.Name },
+		func(after string, n int) ([]store.Batch, error) { return c.s.Batches(ctx, after, n) })
+	c.stations = pages(c, "stations", "", func(v store.Station) string { return v.Name },
+		func(after string, n int) ([]store.Station, error) { return c.s.Stations(ctx, after, n) })
 	var err error
 	if c.issuers, err = c.s.Issuers(ctx); err != nil {
 		c.Errorf("issuers: %v", err)
@@ -115,7 +124,7 @@ func (c *checker) checkOwners() {
 	}
 }
 
-// checkLineages: devices and operators name exactly their certificates.
+// checkLineages: devices, operators and stations name exactly their certificates.
 func (c *checker) checkLineages() {
 	c.Helper()
 	got, want := map[store.Holder][]store.Ref{}, map[store.Holder][]store.Ref{}
@@ -125,6 +134,9 @@ func (c *checker) checkLineages() {
 	for _, o := range c.operators {
 		got[store.Holder{Kind: store.HolderOperator, Name: o.Name}] = o.Certificates
 	}
+	for _, st := range c.stations {
+		got[store.Holder{Kind: store.HolderStation, Name: st.Name}] = st.Certificates
+	}
 	for holder, refs := range got {
 		sorted := slices.Clone(refs)
 		slices.SortFunc(sorted, compareRefs)
@@ -133,7 +145,7 @@ func (c *checker) checkLineages() {
 	}
 	for _, ref := range c.order {
 		holder := c.certificates[ref].Holder
-		if holder.Kind == store.HolderDevice || holder.Kind == store.HolderOperator {
+		if holder.Kind != store.HolderServer {
 			want[holder] = append(want[holder], ref)
 		}
 	}

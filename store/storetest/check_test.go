@@ -36,6 +36,9 @@ type liar struct {
 	head        func(*store.LogHead)
 	expiry      func(*store.Expiry)
 	document    func(*store.Document)
+	batch       func(*store.Batch)
+	station     func(*store.Station)
+	incident    func(*store.Incident)
 	blocked     func(bool) bool
 }
 
@@ -72,6 +75,21 @@ func (l *liar) Tokens(ctx context.Context, after [32]byte, n int) ([]store.Token
 func (l *liar) Documents(ctx context.Context, kind store.DocumentKind, after string, n int) ([]store.Document, error) {
 	list, err := l.Store.Documents(ctx, kind, after, n)
 	return bend(list, err, l.document)
+}
+
+func (l *liar) Batches(ctx context.Context, after string, n int) ([]store.Batch, error) {
+	list, err := l.Store.Batches(ctx, after, n)
+	return bend(list, err, l.batch)
+}
+
+func (l *liar) Stations(ctx context.Context, after string, n int) ([]store.Station, error) {
+	list, err := l.Store.Stations(ctx, after, n)
+	return bend(list, err, l.station)
+}
+
+func (l *liar) Incidents(ctx context.Context, before uint64, n int) ([]store.Incident, error) {
+	list, err := l.Store.Incidents(ctx, before, n)
+	return bend(list, err, l.incident)
 }
 
 func (l *liar) Revocations(ctx context.Context, id store.IssuerID, from, to uint64, n int) ([]store.Revocation, error) {
@@ -126,6 +144,11 @@ func TestCheckFinds(t *testing.T) {
 	w.issue(order{serial: "d"})
 	w.revoke("a", store.ReasonKeyCompromise)
 	w.issueTo(operations, store.Holder{Kind: store.HolderOperator, Name: "a"}, store.ProfileOperator)
+	w.createBatch(w.manifest("w47", "E1", "E2"))
+	w.putStation("s1", store.StationSpec{Site: site})
+	w.issue(order{serial: "E1", station: "s1"})
+	w.scrap("E1")
+	w.must(w.Record(w.Context(), w.opened("renewal-fork", "sensor/E1", "")))
 	Check(t, s)
 
 	for name, l := range map[string]*liar{
@@ -145,13 +168,23 @@ func TestCheckFinds(t *testing.T) {
 		"uses of a token":        {token: func(t *store.Token) { t.Used++ }},
 		"voided token":           {token: func(t *store.Token) { t.Voided = true }},
 		"document":               {document: func(d *store.Document) { d.Revision++ }},
+		"used of a batch":        {batch: func(b *store.Batch) { b.Used++ }},
+		"scrapped of a batch":    {batch: func(b *store.Batch) { b.Scrapped-- }},
+		"state of a batch":       {batch: func(b *store.Batch) { b.State = store.BatchHasClosed }},
+		"revision of a batch":    {batch: func(b *store.Batch) { b.Revision++ }},
+		"manifest of a batch":    {batch: func(b *store.Batch) { b.Manifest = store.Manifest{}; b.Quota = 9 }},
+		"used of a station":      {station: func(s *store.Station) { s.Used = 0 }},
+		"station's end":          {station: func(s *store.Station) { s.Revoked = true }},
+		"count of an incident":   {incident: func(i *store.Incident) { i.Count++ }},
+		"device's batch":         {device: func(d *store.Device) { d.Batch = "" }},
+		"device's events":        {device: func(d *store.Device) { d.Events = nil }},
 		"revocation":             {revocation: func(r *store.Revocation) { r.NotAfter = w.now }},
 		"feed status":            {feed: func(e *store.FeedEntry) { e.Status = store.Held }},
 		"feed sequence":          {feed: func(e *store.FeedEntry) { e.Seq += 1 << 32 }},
 		"expiry":                 {expiry: func(e *store.Expiry) { e.Day++ }},
 		"bytes of an event":      {event: func(e *store.Event) { e.Bytes = append([]byte{1}, e.Bytes...) }},
 		"event":                  {event: func(e *store.Event) { e.Name = store.NodeStarted }},
-		"digest":                 {event: func(e *store.Event) { e.Detail = nil }},
+		"digest":                 {event: func(e *store.Event) { e.Digest = nil }},
 		"block":                  {block: func(b *store.Block) { b.Next++ }},
 		"size of the log":        {head: func(h *store.LogHead) { h.Size++ }},
 		"root of the log":        {head: func(h *store.LogHead) { h.Root[0]++ }},

@@ -81,6 +81,11 @@ func (w *world) fill() {
 		_, err := w.putProduct(name, "{}", 0)
 		w.must(err)
 		w.putOperator(name, store.RoleAdmin)
+		n := w.newBatch(name, 5)
+		n.Batch.Line = name
+		w.createBatch(n)
+		w.putStation(name, store.StationSpec{Site: site})
+		w.must(w.Record(w.Context(), w.opened("clock", name, "")))
 	}
 }
 
@@ -135,6 +140,20 @@ func listers() []lister {
 			return paged(limit, "", func(d store.Document) string { return d.Name },
 				func(after string, limit int) ([]store.Document, error) {
 					return w.Documents(w.Context(), store.KindProduct, after, limit)
+				})
+		}},
+		{"Batches", func(w *world, limit int) ([]string, error) {
+			return paged(limit, "", func(b store.Batch) string { return b.Name },
+				func(after string, limit int) ([]store.Batch, error) { return w.Batches(w.Context(), after, limit) })
+		}},
+		{"Stations", func(w *world, limit int) ([]string, error) {
+			return paged(limit, "", func(s store.Station) string { return s.Name },
+				func(after string, limit int) ([]store.Station, error) { return w.Stations(w.Context(), after, limit) })
+		}},
+		{"Incidents", func(w *world, limit int) ([]string, error) {
+			return paged(limit, 0, func(i store.Incident) uint64 { return i.ID },
+				func(before uint64, limit int) ([]store.Incident, error) {
+					return w.Incidents(w.Context(), before, limit)
 				})
 		}},
 		{"Operators", func(w *world, limit int) ([]string, error) {

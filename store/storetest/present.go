@@ -1,6 +1,10 @@
 package storetest
 
-import "github.com/assay-pki/assay/store"
+import (
+	"time"
+
+	"github.com/assay-pki/assay/store"
+)
 
 func presentPromises() []promise {
 	return []promise{
@@ -32,6 +36,7 @@ func presentPromises() []promise {
 			w.presentFails(second.Ref, store.ErrConflict)
 			w.presentFails(store.Ref{Issuer: devices, Index: 999}, store.ErrNotFound)
 		}},
+		{"RevokeOld also revokes what is closed", func(w *world) { w.testRevokeOld() }},
 		{"an operator's certificate closes nothing", func(w *world) {
 			w.putOperator("alice", store.RoleAdmin)
 			holder := store.Holder{Kind: store.HolderOperator, Name: "alice"}
@@ -41,6 +46,26 @@ func presentPromises() []promise {
 			w.equal(w.certificate(first.Ref).Closed, false, "closed")
 		}},
 	}
+}
+
+func (w *world) testRevokeOld() {
+	birth := w.issue(order{serial: "A1", profile: store.ProfileBirth})
+	expired := w.issue(order{serial: "A1", lasting: time.Hour})
+	closed := w.issue(order{serial: "A1", recovery: store.Renew})
+	second := w.issue(order{serial: "A1", recovery: store.Renew})
+	w.present(second.Ref)
+	w.pass(2 * time.Hour)
+	third := w.issue(order{serial: "A1", recovery: store.Renew})
+	w.tells(func() {
+		w.must(w.Present(w.Context(), store.Presentation{Ref: third.Ref, RevokeOld: true, By: w.actor()}))
+	}, store.CertificatePresented, store.CertificateClosed, store.CertificateRevoked, store.CertificateRevoked)
+	for ref, want := range map[store.Ref]store.Status{
+		birth.Ref: store.Good, expired.Ref: store.Good, closed.Ref: store.Revoked, second.Ref: store.Revoked, third.Ref: store.Good,
+	} {
+		w.equal(w.certificate(ref).Status, want, "status")
+	}
+	w.equal(w.certificate(second.Ref).Reason, store.ReasonSuperseded, "reason")
+	w.equal(w.device("A1").SeenAt, w.now, "seen at")
 }
 
 func (w *world) presentFails(ref store.Ref, want error) {

@@ -122,6 +122,7 @@ func documentPromises() []promise {
 			w.must(err)
 			w.equal(string(d.Body), "[]", "body")
 		}},
+		{"firmware tells what happened to it", func(w *world) { w.testFirmware() }},
 		{"unknown, too big", func(w *world) {
 			_, err := w.Document(w.Context(), store.KindProduct, "none")
 			w.is(err, store.ErrNotFound)
@@ -131,6 +132,40 @@ func documentPromises() []promise {
 			w.is(err, store.ErrLimit)
 		}},
 	}
+}
+
+func (w *world) testFirmware() {
+	p := store.PutDocument{
+		Kind: store.KindFirmware, Name: product + "/1.4", Body: []byte("{}"), Event: store.FirmwareAdded,
+		Facts: map[string]string{"comment": "first", "revision": "mine"}, By: w.actor(),
+	}
+	put := func(body string, event store.EventName, expect uint32) {
+		p.Body, p.Event, p.Expect = []byte(body), event, expect
+		_, err := w.PutDocument(w.Context(), p)
+		w.must(err)
+	}
+	w.tells(func() {
+		put("{}", store.FirmwareAdded, 0)
+		put(`{"state":"approved"}`, store.FirmwareApproved, 1)
+		put(`{"state":"recalled"}`, store.FirmwareRecalled, 2)
+		put(`{"state":"approved"}`, store.FirmwareRecallUndone, 3)
+		put(`{"state":"deprecated"}`, store.FirmwareDeprecated, 4)
+	}, store.FirmwareAdded, store.FirmwareApproved, store.FirmwareRecalled, store.FirmwareRecallUndone, store.FirmwareDeprecated)
+	events, err := w.Events(w.Context(), uint64(w.logHead().Size)-5, 1)
+	w.must(err)
+	body := sha256.Sum256([]byte("{}"))
+	w.equal([]any{events[0].Object, events[0].Detail, [32]byte(events[0].Digest)},
+		[]any{p.Name, map[string]string{"comment": "first", "revision": "1"}, body}, "firmware.added")
+	w.unchanged(func() {
+		for _, event := range []store.EventName{"", store.ProductChanged} {
+			p.Event, p.Body = event, []byte("[]")
+			_, err := w.PutDocument(w.Context(), p)
+			w.is(err, store.ErrConflict)
+		}
+		p.Kind, p.Event = store.KindProduct, store.FirmwareAdded
+		_, err := w.PutDocument(w.Context(), p)
+		w.is(err, store.ErrConflict)
+	})
 }
 
 func (w *world) putOperator(name, role string) store.Operator {

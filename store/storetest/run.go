@@ -24,6 +24,15 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"Repeat", repeatPromises()},
 		{"Identity", identityPromises()},
 		{"Present", presentPromises()},
+		{"Batch", batchPromises()},
+		{"Manifest", manifestPromises()},
+		{"Station", stationPromises()},
+		{"Line", linePromises()},
+		{"Nonce", noncePromises()},
+		{"Evidence", evidencePromises()},
+		{"Factory", factoryPromises()},
+		{"Incident", incidentPromises()},
+		{"Story", storyPromises()},
 		{"Revoke", revokePromises()},
 		{"Hold", holdPromises()},
 		{"Token", tokenPromises()},
@@ -36,6 +45,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"Clock", clockPromises()},
 		{"List", listPromises()},
 		{"Race", racePromises()},
+		{"FactoryRace", factoryRacePromises()},
 		{"Close", closePromises()},
 	} {
 		t.Run(room.name, func(t *testing.T) {

@@ -71,6 +71,11 @@ type order struct {
 	presented store.Ref
 	recovery  store.Recovery
 	repeat    time.Duration // repeats this far back
+	station   string
+	batch     string
+	nonce     string
+	rekeys    int
+	evidence  *store.Appraised
 }
 
 func (w *world) issuance(o order) store.Issuance {
@@ -88,7 +93,11 @@ func (w *world) issuance(o order) store.Issuance {
 	c.Label, c.Principal, c.Revision = product, "token:0011223344556677", 3
 	c.CSRHash, c.IssuedAt = sha256.Sum256([]byte(o.csr)), w.now
 	i := store.Issuance{
-		Certificate: c, Device: id, Token: o.token, Presented: o.presented, Recovery: o.recovery, By: w.actor(),
+		Certificate: c, Device: id, Token: o.token, Presented: o.presented, Recovery: o.recovery,
+		Station: o.station, Batch: o.batch, LineRekeys: o.rekeys, Evidence: o.evidence, By: w.actor(),
+	}
+	if o.nonce != "" {
+		i.Nonce = &store.Redemption{Nonce: []byte(o.nonce), Expires: w.now.Add(nonceLife)}
 	}
 	if o.repeat > 0 {
 		i.RepeatSince = w.now.Add(-o.repeat)
