@@ -55,7 +55,8 @@ func (p *Publisher) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// parsePath reads "/crl/NAME.crl" and "/crl/NAME.pem".
+// parsePath reads "/crl/NAME.crl", and for PEM "/crl/NAME.pem" or
+// "/crl/NAME.crl.pem".
 func parsePath(path string) (name string, pem, ok bool) {
 	name, ok = strings.CutPrefix(path, prefix)
 	if !ok || len(name) > maxPath {
@@ -65,7 +66,7 @@ func parsePath(path string) (name string, pem, ok bool) {
 		return der, false, true
 	}
 	name, pem = strings.CutSuffix(name, ".pem")
-	return name, pem, pem
+	return strings.TrimSuffix(name, ".crl"), pem, pem
 }
 
 // answer is what is going to be served.
