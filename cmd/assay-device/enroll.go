@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -22,6 +23,7 @@ type enrollFlags struct {
 	token, tokenFile       string
 	cert, key              string
 	evidence, out, keyType string
+	measured               agent.Measured
 	again                  bool
 	timeout                time.Duration
 	output                 string
@@ -40,6 +42,7 @@ func (p *program) enroll(ctx context.Context, args []string) error {
 	flags.StringVar(&f.cert, "cert", "", helpCert)
 	flags.StringVar(&f.key, "key", "", helpKey)
 	flags.StringVar(&f.evidence, "evidence", "none", helpEvidence)
+	measureFlags(flags, &f.measured)
 	flags.StringVar(&f.out, "out", "", helpOut)
 	flags.StringVar(&f.keyType, "key-type", "ec-p256", helpKeyType)
 	flags.BoolVar(&f.again, "again", false, helpAgain)
@@ -84,10 +87,26 @@ func (f enrollFlags) check() error {
 	if f.token != "" && f.tokenFile != "" {
 		faults = append(faults, errTokens)
 	}
-	if f.evidence != "none" {
+	switch {
+	case f.evidence != "none" && f.evidence != "self":
 		faults = append(faults, errEvidence(f.evidence))
+	case (f.evidence == "self") != (len(f.measured.Measure) > 0):
+		faults = append(faults, errMeasure)
 	}
 	return errors.Join(append(faults, checkOutput(f.output), checkTimeout(f.timeout))...)
+}
+
+// measureFlags are those of what self evidence says.
+func measureFlags(flags *flag.FlagSet, m *agent.Measured) {
+	flags.Func("measure", helpMeasure, func(s string) error {
+		component, file, ok := strings.Cut(s, "=")
+		if !ok || component == "" || file == "" {
+			return errMeasureForm(s)
+		}
+		m.Measure = append(m.Measure, agent.Measure{Component: component, File: file})
+		return nil
+	})
+	flags.BoolVar(&m.DebugOpen, "debug-open", false, helpDebugOpen)
 }
 
 func checkOutput(s string) error {
@@ -114,7 +133,7 @@ func newAgent(dir string, timeout time.Duration) *agent.Agent {
 func (p *program) enrolment(f enrollFlags) (agent.Enrolment, error) {
 	e := agent.Enrolment{
 		Server: f.est, Fingerprint: f.fingerprint, Product: f.product, Serial: f.serial,
-		KeyType: f.keyType, Again: f.again,
+		KeyType: f.keyType, Again: f.again, Measured: f.measured, KeyFile: f.key,
 	}
 	var err error
 	if f.ca != "" {

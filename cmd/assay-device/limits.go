@@ -9,4 +9,6 @@ const (
 	maxToken = 4 << 10
 	// defaultTimeout bounds one exchange with the server.
 	defaultTimeout = 30 * time.Second
+	// defaultHookTimeout bounds a hook: reloading a service takes seconds.
+	defaultHookTimeout = time.Minute
 )

@@ -1,6 +1,7 @@
 // Command assay-device enrols one device with an EST server and renews its
-// certificate. It links enroll/agent, enroll/client, enroll/wire, x/crypto and
-// the standard library, and nothing else; a test holds it to that.
+// certificate, once or for as long as it runs. It links enroll/agent,
+// enroll/client, enroll/evidence, enroll/wire, x/crypto and the standard library,
+// and nothing else; a test holds it to that.
 //
 // No promise: its promise is the command line.
 package main

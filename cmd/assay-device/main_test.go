@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/assay-pki/assay/enroll/client/clienttest"
@@ -132,10 +133,15 @@ func TestEnrollByFingerprintAndCertificate(t *testing.T) {
 func TestUsage(t *testing.T) {
 	w := newWorld(t)
 	c := cli{t: t}
-	c.want(2, "one of enroll, renew, status, version, help", "run", "--dir", w.dir)
+	c.want(2, "one of enroll, run, renew, status, version, help", "keep", "--dir", w.dir)
 	c.want(2, "--est is needed; --product is needed", "enroll")
 	c.want(2, "not trusted unseen", "enroll", "--est", w.URL, "--product", "p", "--serial", "s", "--out", w.dir)
 	c.want(2, "not available in this version", w.enroll("--evidence", "tpm")...)
+	c.want(2, "belong together", w.enroll("--evidence", "self")...)
+	c.want(2, "belong together", w.enroll("--measure", "firmware=f")...)
+	c.want(2, "is not COMPONENT=FILE", w.enroll("--measure", "firmware")...)
+	c.want(2, "--dir is needed", "run")
+	c.want(2, "--hook-arg needs --hook", "run", "--dir", w.dir, "--hook-arg", "x")
 	c.want(2, "exclude each other", w.enroll("--token", "a", "--token-file", "b")...)
 	c.want(2, "belong together", w.enroll("--cert", "a")...)
 	c.want(2, "key type", w.enroll("--key-type", "dsa")...)
@@ -207,7 +213,10 @@ func TestLinksOnlyWhatADeviceMay(t *testing.T) {
 		t.Fatal(err)
 	}
 	const ours = "github.com/assay-pki/assay/"
-	allowed := []string{ours + "cmd/assay-device", ours + "enroll/agent", ours + "enroll/client", ours + "enroll/wire"}
+	allowed := []string{
+		ours + "cmd/assay-device", ours + "enroll/agent", ours + "enroll/client",
+		ours + "enroll/evidence", ours + "enroll/wire",
+	}
 	for _, path := range strings.Fields(string(out)) {
 		if !slices.Contains(allowed, path) && !strings.HasPrefix(path, "golang.org/x/") {
 			t.Errorf("links %s", path)
@@ -238,4 +247,65 @@ func TestBinaryIsSmallAndStatic(t *testing.T) {
 	if err != nil || !bytes.HasPrefix(out, []byte("assay-device ")) {
 		t.Errorf("version: %q, %v", out, err)
 	}
+}
+
+func TestRunKeepsAndStops(t *testing.T) {
+	w := newWorld(t)
+	w.Nonces = true
+	c := cli{t: t}
+	c.want(3, "no certificate here", "run", "--dir", w.dir)
+	c.want(0, "enrolled", w.enroll("--token", "assay_secret")...)
+	hook := filepath.Join(t.TempDir(), "hook")
+	ctx, cancel := context.WithCancel(t.Context())
+	if err := os.WriteFile(hook, []byte("#!/bin/sh\necho \"told of $ASSAY_SERIAL $*\"\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	messages := &stopAt{text: "hook ran", stop: cancel}
+	code := run(ctx, []string{"run", "--dir", w.dir, "--hook", hook, "--hook-arg", "a b"}, nil, messages, messages, func(string) string { return "" })
+	if got := messages.String(); code != 0 || !strings.Contains(got, "told of SN-1 a b") || !strings.Contains(got, "msg=stopped") {
+		t.Errorf("run: exit %d, %s", code, got)
+	}
+}
+
+// stopAt stops a run when a text was written.
+type stopAt struct {
+	mu   sync.Mutex
+	b    bytes.Buffer
+	text string
+	stop func()
+}
+
+func (s *stopAt) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if bytes.Contains(p, []byte(s.text)) {
+		s.stop()
+	}
+	return s.b.Write(p)
+}
+
+func (s *stopAt) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+func TestEvidenceIsMeasuredAndKept(t *testing.T) {
+	w := newWorld(t)
+	w.Nonces, w.Server.Evidence = true, true
+	firmware := filepath.Join(t.TempDir(), "firmware.bin")
+	if err := os.WriteFile(firmware, []byte("firmware"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := cli{t: t}
+	c.want(4, "evidence-missing", w.enroll("--token", "assay_secret")...)
+	c.want(0, "enrolled", w.enroll("--token", "assay_secret", "--evidence", "self", "--measure", "firmware="+firmware)...)
+	c.want(0, "self: firmware="+firmware, "status", "--dir", w.dir)
+	c.want(0, "renewed", "renew", "--dir", w.dir)
+	if err := os.Rename(firmware, firmware+"2"); err != nil {
+		t.Fatal(err)
+	}
+	c.want(1, "no such file", "renew", "--dir", w.dir)
+	c.want(0, "renewed", "renew", "--dir", w.dir, "--measure", "firmware="+firmware+"2")
+	c.want(0, "self: firmware="+firmware+"2", "status", "--dir", w.dir)
 }

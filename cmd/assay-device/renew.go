@@ -16,6 +16,7 @@ func (p *program) renew(ctx context.Context, args []string) error {
 	flags.StringVar(&dir, "dir", "", helpDir)
 	flags.BoolVar(&r.SameKey, "same-key", false, helpSameKey)
 	flags.BoolVar(&r.IfDue, "if-due", false, helpIfDue)
+	measureFlags(flags, &r.Measured)
 	flags.DurationVar(&timeout, "timeout", defaultTimeout, helpTimeout)
 	flags.StringVar(&output, "o", "text", helpOutput)
 	if err := parse(flags, args); err != nil {

@@ -45,6 +45,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	switch args[0] {
 	case "enroll":
 		command = p.enroll
+	case "run":
+		command = p.keep
 	case "renew":
 		command = p.renew
 	case "status":

@@ -19,13 +19,17 @@ import (
 const help = `assay-device keeps the certificate of one device.
 
   assay-device enroll --est URL (--ca FILE | --ca-fingerprint HEX) --product P --serial S
-                      [--token-file F | --cert F --key F] --out DIR
+                      [--token-file F | --cert F --key F] [--evidence self --measure COMPONENT=FILE] --out DIR
+  assay-device run    --dir DIR [--hook CMD]
   assay-device renew  --dir DIR [--if-due] [--same-key]
   assay-device status --dir DIR [-o json]
   assay-device version
 
 DIR then holds device.crt, device.key, chain.crt, roots.crt and state.json.
-A command that failed or was stopped is simply run again.
+A command that failed or was stopped is simply run again. run stays, and renews
+in the time that the server advised; the old pair stays until the new one worked.
+A device that has lost its pair comes back with its birth certificate:
+enroll --again --cert birth.crt --key birth.key.
 Flags of a command: assay-device COMMAND --help
 Exit codes: 0 ok, 1 failure, 2 usage, 3 not found, 4 denied, 5 conflict,
 7 pending approval, 9 unavailable, 130 interrupted
@@ -41,7 +45,12 @@ const (
 	helpToken       = "one-time `TOKEN`; others see it in the list of processes: prefer --token-file or ASSAY_TOKEN"
 	helpCert        = "`FILE` of the certificate that admits the device, PEM, chain behind it"
 	helpKey         = "`FILE` of the key of --cert, PEM"
-	helpEvidence    = "evidence to send, `KIND`; only none in this version"
+	helpEvidence    = "evidence to send, `KIND`: none or self, which needs --measure"
+	helpMeasure     = "`COMPONENT=FILE` that self evidence measures; may be repeated, and is kept for renewals"
+	helpDebugOpen   = "self evidence says that the debug port is open"
+	helpHook        = "program `CMD` to run after each change, without a shell; it finds the files by ASSAY_DIR, ASSAY_CERT, ASSAY_KEY"
+	helpHookArg     = "argument `ARG` of the hook; may be repeated"
+	helpHookTimeout = "`TIME` that one run of the hook may take"
 	helpOut         = "`DIR` for key and certificates; made with mode 0700"
 	helpAgain       = "enrol anew though DIR holds a certificate of this device"
 	helpTimeout     = "`TIME` that one exchange with the server may take"
@@ -57,7 +66,17 @@ var (
 	errPair    = errors.New("--cert and --key belong together")
 	errTokens  = errors.New("--token and --token-file exclude each other")
 	errTimeout = errors.New("--timeout must be more than 0")
+	errMeasure = errors.New("--evidence self and --measure COMPONENT=FILE belong together")
+	errHookArg = errors.New("--hook-arg needs --hook")
 )
+
+// What run says in its log.
+const (
+	saidKeeping = "keeping the certificate fresh"
+	saidStopped = "stopped"
+)
+
+func errMeasureForm(s string) error { return fmt.Errorf("%q is not COMPONENT=FILE", s) }
 
 func errNeeded(name string) error { return fmt.Errorf("%s is needed", name) }
 
@@ -66,7 +85,7 @@ func unexpected(arg string) error { return fmt.Errorf("unexpected argument %q", 
 func errOutput(s string) error { return fmt.Errorf("-o %s is neither text nor json", s) }
 
 func errEvidence(kind string) error {
-	return fmt.Errorf("--evidence %s is not available in this version: leave it out, and enrol with a product that asks for none", kind)
+	return fmt.Errorf("--evidence %s is not available in this version: use self, or leave it out and enrol with a product that asks for none", kind)
 }
 
 func errTokenFile(name string) error {
@@ -82,7 +101,7 @@ func sayCommandHelp(w io.Writer, flags *flag.FlagSet) {
 }
 
 func sayUnknown(w io.Writer, command string) {
-	fmt.Fprintf(w, "assay-device: unknown command %q\nnext: use one of enroll, renew, status, version, help\n", command)
+	fmt.Fprintf(w, "assay-device: unknown command %q\nnext: use one of enroll, run, renew, status, version, help\n", command)
 }
 
 func sayVersion(w io.Writer) {
@@ -128,6 +147,7 @@ func nextStep(command string, err error) string {
 	}{
 		{client.ErrConfig, fmt.Sprintf("correct the URL or the fingerprint, see assay-device %s --help", command)},
 		{agent.ErrConfig, fmt.Sprintf("see assay-device %s --help", command)},
+		{agent.ErrNewRefused, "ask who runs the authority; the old certificate is still in use"},
 		{agent.ErrNotEnrolled, "run assay-device enroll first"},
 		{agent.ErrEnrolled, "use another directory, one for each device"},
 		{agent.ErrBusy, "wait until it has finished, then run the same command again"},
@@ -170,7 +190,7 @@ func (p *program) sayOutcome(format, verb string, out agent.Outcome) error {
 		fmt.Fprintf(p.stdout, "%s/%s: %s, certificate %s is good until %s\n",
 			out.Product, out.Serial, verb, out.CertificateSerial, out.NotAfter.Format(time.RFC3339))
 	}
-	fmt.Fprintf(p.stderr, "files are in %s; renew from %s: assay-device renew --dir %s --if-due\n",
+	fmt.Fprintf(p.stderr, "files are in %s; next renewal at %s: assay-device run --dir %s\n",
 		out.Dir, out.RenewAt.Format(time.RFC3339), out.Dir)
 	return nil
 }
@@ -185,13 +205,28 @@ func (p *program) sayStatus(format string, s agent.Status) error {
 		{"certificate", s.CertificateSerial},
 		{"key", s.KeyType},
 		{"valid", s.NotBefore.Format(time.RFC3339) + " to " + s.NotAfter.Format(time.RFC3339)},
-		{"renewal", s.RenewAt.Format(time.RFC3339)},
+		{"renewal", fmt.Sprintf("%s (window %s to %s)", s.RenewAt.Format(time.RFC3339), s.RenewFrom.Format(time.RFC3339), s.RenewUntil.Format(time.RFC3339))},
+		{"evidence", evidenceWord(s)},
 		{"server", s.Server},
 		{"state", stateWord(s)},
 	} {
 		fmt.Fprintf(p.stdout, "%-12s %s\n", row[0], row[1])
 	}
 	return nil
+}
+
+func evidenceWord(s agent.Status) string {
+	var words []string
+	for _, m := range s.Measure {
+		words = append(words, m.Component+"="+m.File)
+	}
+	if len(words) == 0 {
+		return "none"
+	}
+	if s.BirthKey != "" {
+		words = append(words, "signed by "+s.BirthKey)
+	}
+	return "self: " + strings.Join(words, ", ")
 }
 
 func stateWord(s agent.Status) string {

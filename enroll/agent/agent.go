@@ -25,6 +25,9 @@ type Config struct {
 	UserAgent string
 	// Now is the clock; nil: time.Now.
 	Now func() time.Time
+	// Evidence makes evidence; nil: SelfEvidence where measures are named,
+	// else none.
+	Evidence Producer
 }
 
 // Agent works in one directory. Its methods may be called concurrently; of
@@ -32,6 +35,7 @@ type Config struct {
 type Agent struct {
 	config Config
 	disk   disk
+	wait   func(context.Context, time.Duration) error
 }
 
 // New does not touch the directory.
@@ -39,7 +43,7 @@ func New(config Config) *Agent {
 	if config.Now == nil {
 		config.Now = time.Now
 	}
-	return &Agent{config: config, disk: disk{dir: config.Dir}}
+	return &Agent{config: config, disk: disk{dir: config.Dir}, wait: sleep}
 }
 
 // Enrolment says which device to enrol, where and by what right.
@@ -54,6 +58,11 @@ type Enrolment struct {
 	// Token or Certificate (a birth certificate, a station's) admits us.
 	Token       string
 	Certificate *tls.Certificate
+	// KeyFile is where the key of Certificate stands. That of a birth
+	// certificate is kept in state.json: it signs the evidence of renewals.
+	KeyFile string
+	// Measured is what self evidence says, kept in state.json for renewals.
+	Measured
 	// KeyType is one of KeyTypes; empty: ec-p256.
 	KeyType string
 	// Again enrols though the same device has a certificate here.
@@ -96,11 +105,17 @@ func (a *Agent) Enroll(ctx context.Context, e Enrolment) (Outcome, error) {
 		}
 	}
 	if p == nil || p.about != (about{opEnroll, e.Product, e.Serial}) {
-		if p, err = a.prepareEnrolment(e); err != nil {
+		if id != nil { // a renewal that was not proved is given up
+			if err := a.disk.sweep(id.generation, ""); err != nil {
+				return Outcome{}, fmt.Errorf("tidy up: %w", err)
+			}
+		}
+		p = &pending{about: about{opEnroll, e.Product, e.Serial}}
+		if p.key, err = newKey(e.KeyType); err != nil {
 			return Outcome{}, err
 		}
 	}
-	return a.enroll(ctx, e, p)
+	return a.enroll(ctx, e, id, p)
 }
 
 // enrolledAlready says that nothing is to be done.
@@ -111,23 +126,15 @@ func (a *Agent) enrolledAlready(id *identity, e Enrolment) (bool, error) {
 	return !e.Again && a.config.Now().Before(id.cert.NotAfter), nil
 }
 
-func (a *Agent) prepareEnrolment(e Enrolment) (*pending, error) {
-	key, err := newKey(e.KeyType)
+func (a *Agent) enroll(ctx context.Context, e Enrolment, current *identity, p *pending) (Outcome, error) {
+	what, err := e.Measured.absolute()
 	if err != nil {
-		return nil, err
+		return Outcome{}, err
 	}
-	csr, err := client.NewCSR(key, pkix.Name{CommonName: e.Serial, SerialNumber: e.Serial})
+	birthKey, err := birthKeyFile(e)
 	if err != nil {
-		return nil, err
+		return Outcome{}, err
 	}
-	p := &pending{about: about{opEnroll, e.Product, e.Serial}, key: key, csr: csr}
-	if err := a.disk.save(p); err != nil {
-		return nil, fmt.Errorf("save the request: %w", err)
-	}
-	return p, nil
-}
-
-func (a *Agent) enroll(ctx context.Context, e Enrolment, p *pending) (Outcome, error) {
 	config := a.clientConfig(e.Server, e.Product)
 	config.Fingerprint, config.Certificate = e.Fingerprint, e.Certificate
 	if e.Token != "" {
@@ -139,9 +146,19 @@ func (a *Agent) enroll(ctx context.Context, e Enrolment, p *pending) (Outcome, e
 			config.Roots.AddCert(cert)
 		}
 	}
-	return a.complete(config, e.Roots, p, func(c *client.Client) (*client.Answer, error) {
-		return c.Enroll(ctx, p.csr)
+	id, err := a.obtain(ctx, config, p, client.Request{
+		Subject:  pkix.Name{CommonName: e.Serial, SerialNumber: e.Serial},
+		Evidence: a.evidenceBy(p, enrolmentSigner(e, current, p.key), what),
 	})
+	if err != nil {
+		return Outcome{}, err
+	}
+	id.serverCAs = missing(e.Roots, id.roots)
+	id.state.Measured, id.state.BirthKey = what, birthKey
+	if err := a.disk.install(id); err != nil {
+		return Outcome{}, fmt.Errorf("install the certificate: %w", err)
+	}
+	return a.tidied(id)
 }
 
 func (a *Agent) clientConfig(server, product string) client.Config {
@@ -157,11 +174,14 @@ type Renewal struct {
 	SameKey bool
 	// IfDue renews only when the drawn time has come.
 	IfDue bool
+	// Measured replaces that of the enrolment from now on, if it has files.
+	Measured
 }
 
 // Renew replaces key and certificate by new ones, as Enroll does: called again
 // after an error or a kill it goes on with the same request. A renewal that
-// was installed and not tidied up counts as this one.
+// was installed and not tidied up counts as this one. The old pair stays the
+// current one until the server has taken the new one once.
 func (a *Agent) Renew(ctx context.Context, r Renewal) (Outcome, error) {
 	if _, err := a.disk.load(); err != nil { // before a directory is made or locked
 		return Outcome{}, err
@@ -188,69 +208,85 @@ func (a *Agent) Renew(ctx context.Context, r Renewal) (Outcome, error) {
 	case p == nil && r.IfDue && a.config.Now().Before(id.state.RenewAt):
 		return a.outcome(id, true), nil
 	case p == nil:
-		if p, err = a.prepareRenewal(id, r.SameKey); err != nil {
+		if p, err = newRenewal(id, r.SameKey); err != nil {
 			return Outcome{}, err
 		}
 	}
-	return a.renew(ctx, id, p)
+	if issued := a.disk.candidate(id.generation, p); issued != nil {
+		return a.prove(ctx, id, issued)
+	}
+	return a.renew(ctx, id, p, r.Measured)
 }
 
-func (a *Agent) prepareRenewal(id *identity, sameKey bool) (*pending, error) {
+func newRenewal(id *identity, sameKey bool) (*pending, error) {
 	key, err := id.key, error(nil)
 	if !sameKey {
 		if key, err = newKey(keyTypeOf(id.key)); err != nil {
 			return nil, err
 		}
 	}
-	csr, err := client.NewRenewalCSR(key, id.cert)
-	if err != nil {
-		return nil, err
-	}
-	p := &pending{about: about{opRenew, id.state.Product, id.state.Serial}, key: key, csr: csr}
-	if err := a.disk.save(p); err != nil {
-		return nil, fmt.Errorf("save the request: %w", err)
-	}
-	return p, nil
+	return &pending{about: about{opRenew, id.state.Product, id.state.Serial}, key: key}, nil
 }
 
-func (a *Agent) renew(ctx context.Context, id *identity, p *pending) (Outcome, error) {
-	config := a.clientConfig(id.state.Server, id.state.Product)
-	config.Roots, config.Certificate = id.serverRoots(), id.tls()
-	return a.complete(config, id.serverCAs, p, func(c *client.Client) (*client.Answer, error) {
-		return c.Reenroll(ctx, p.csr)
-	})
-}
-
-// complete sends a saved request and installs the answer. serverCAs are
-// certificates that the server was trusted by, in roots.crt or not.
-func (a *Agent) complete(config client.Config, serverCAs []*x509.Certificate, p *pending,
-	send func(*client.Client) (*client.Answer, error),
-) (Outcome, error) {
-	c, err := client.New(config)
+func (a *Agent) renew(ctx context.Context, old *identity, p *pending, what Measured) (Outcome, error) {
+	what, err := what.absolute()
 	if err != nil {
 		return Outcome{}, err
 	}
+	if len(what.Measure) == 0 {
+		what = old.state.Measured
+	}
+	signer, err := renewalSigner(old)
+	if err != nil {
+		return Outcome{}, err
+	}
+	config := a.clientConfig(old.state.Server, old.state.Product)
+	config.Roots, config.Certificate = old.serverRoots(), old.tls()
+	id, err := a.obtain(ctx, config, p, client.Request{
+		Renews: old.cert, Evidence: a.evidenceBy(p, signer, what),
+	})
+	if err != nil {
+		return Outcome{}, err
+	}
+	id.serverCAs = missing(old.serverCAs, id.roots)
+	id.state.Measured, id.state.BirthKey = what, old.state.BirthKey
+	if err := a.disk.stage(id); err != nil {
+		return Outcome{}, fmt.Errorf("write the certificate: %w", err)
+	}
+	return a.prove(ctx, old, id)
+}
+
+// obtain sends a request, saved before, until it has an answer.
+func (a *Agent) obtain(ctx context.Context, config client.Config, p *pending, r client.Request) (*identity, error) {
+	c, err := client.New(config)
+	if err != nil {
+		return nil, err
+	}
 	defer c.CloseIdle()
-	answer, err := send(c)
+	r.Key, r.CSR = p.key, p.csr
+	r.Save = func(csr []byte) error {
+		p.csr = csr
+		return a.disk.save(p)
+	}
+	answer, err := c.Obtain(ctx, r)
 	if err != nil {
 		if hopeless(err) {
 			err = errors.Join(err, a.disk.remove(pendingDir))
 		}
-		return Outcome{}, err
+		return nil, err
 	}
-	id := &identity{
+	return &identity{
 		key: p.key, cert: answer.Certificate, chain: answer.Chain, roots: answer.CACerts.Roots,
-		serverCAs: missing(serverCAs, answer.CACerts.Roots),
-		state:     newState(config.URL, p.Product, p.Serial, answer, p.hash(), a.config.Now()),
-	}
-	if err := a.disk.install(id); err != nil {
-		return Outcome{}, fmt.Errorf("install the certificate: %w", err)
-	}
-	// From here on the new pair is in use; the rest is tidying up.
+		state: newState(config.URL, p.Product, p.Serial, answer, p.hash(), a.config.Now()),
+	}, nil
+}
+
+// tidied removes what the identity, which is the current one now, replaced.
+func (a *Agent) tidied(id *identity) (Outcome, error) {
 	if err := a.disk.remove(pendingDir); err != nil {
 		return Outcome{}, fmt.Errorf("tidy up after the certificate was installed: %w", err)
 	}
-	if err := a.disk.sweep(id.generation); err != nil {
+	if err := a.disk.sweep(id.generation, ""); err != nil {
 		return Outcome{}, fmt.Errorf("tidy up after the certificate was installed: %w", err)
 	}
 	return a.outcome(id, false), nil
@@ -297,7 +333,15 @@ func (a *Agent) mend() (*identity, *pending, error) {
 	if id != nil {
 		current = id.generation
 	}
-	if err := a.disk.sweep(current); err != nil {
+	p, err := a.disk.loadPending()
+	if err != nil {
+		return nil, nil, fmt.Errorf("read the pending request: %w", err)
+	}
+	issued := ""
+	if c := a.disk.candidate(current, p); c != nil {
+		issued = c.generation
+	}
+	if err := a.disk.sweep(current, issued); err != nil {
 		return nil, nil, fmt.Errorf("tidy up: %w", err)
 	}
 	if answered != "" {
@@ -305,10 +349,6 @@ func (a *Agent) mend() (*identity, *pending, error) {
 			return nil, nil, fmt.Errorf("tidy up: %w", err)
 		}
 		return id, nil, nil
-	}
-	p, err := a.disk.loadPending()
-	if err != nil {
-		return nil, nil, fmt.Errorf("read the pending request: %w", err)
 	}
 	return id, p, nil
 }

@@ -160,9 +160,10 @@ func (d disk) remove(name string) error {
 }
 
 // sweep removes what a kill left over: *.tmp, and generations that are neither
-// current nor the newest before it. Without a current one it removes none: if
-// somebody lost the link, a key may be in one of them.
-func (d disk) sweep(current string) error {
+// current nor the newest before it nor issued, which is not proved yet. Without
+// a current one it removes none: if somebody lost the link, a key may be in one
+// of them.
+func (d disk) sweep(current, issued string) error {
 	entries, err := os.ReadDir(d.dir)
 	if err != nil {
 		return err
@@ -173,7 +174,7 @@ func (d disk) sweep(current string) error {
 		switch {
 		case strings.HasSuffix(name, tmpSuffix):
 			err = errors.Join(err, os.RemoveAll(d.path(name)))
-		case !isGeneration(name) || name == current || current == "":
+		case !isGeneration(name) || name == current || name == issued || current == "":
 		case name > current:
 			err = errors.Join(err, d.remove(name)) // never became current
 		default:
@@ -187,16 +188,33 @@ func (d disk) sweep(current string) error {
 	return err
 }
 
+// replace writes a file beside and renames it over the one that is there.
+func (d disk) replace(f file) error {
+	tmp := f.name + tmpSuffix
+	if err := os.RemoveAll(d.path(tmp)); err != nil {
+		return err
+	}
+	if err := d.step("write", tmp); err != nil {
+		return err
+	}
+	if err := writeSynced(d.path(tmp), f); err != nil {
+		return err
+	}
+	return d.rename(tmp, f.name)
+}
+
 // read reads a whole file of bounded size.
-func (d disk) read(name string) ([]byte, error) {
-	f, err := os.Open(d.path(name))
+func (d disk) read(name string) ([]byte, error) { return readFile(d.path(name)) }
+
+func readFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
 	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err == nil && len(b) > maxFile {
-		err = fmt.Errorf("%s is longer than %d octets", name, maxFile)
+		err = fmt.Errorf("%s is longer than %d octets", path, maxFile)
 	}
 	return b, err
 }

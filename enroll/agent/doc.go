@@ -17,6 +17,7 @@
 //	current     a link to the newest generation
 //	gen-000007/ a generation: the files above, complete and never changed
 //	pending/    the key and the CSR of a request without an answer yet
+//	hooked      the serial of the certificate that the hook last ran for
 //	lock        held while something changes
 //
 // chain.crt holds the issuers of device.crt without the root, roots.crt the
@@ -29,6 +30,15 @@
 // old pair becomes the new one. Who opens device.crt and device.key one after
 // the other can still meet that instant between them; resolve "current" once,
 // or call Agent.Certificate, which does. The generation before is kept.
+//
+// A renewed pair is written as a generation, presented to the server once, and
+// becomes the current one only when the server took it: the old pair stays in
+// use until then, and for good when the new one is refused. Agent.Run renews in
+// the advised window and tells a hook.
+//
+// Evidence is made about a nonce of the server at each request; the format self
+// hashes the files that the enrolment named. It is signed by the birth key if
+// the device has one, else by the current key, else by that of the request.
 //
 // Whatever a kill leaves over (*.tmp, generations that are not current, a
 // pending request that was answered) is mended by the next Enroll or Renew,

@@ -10,6 +10,9 @@ var (
 	// ErrUnfinished: an enrolment was sent and its answer is missing, so that
 	// a renewal must not take its place.
 	ErrUnfinished = errors.New("an enrolment is not finished")
+	// ErrNewRefused: the server issued a certificate and refuses it. The old
+	// pair is still the current one.
+	ErrNewRefused = errors.New("server refuses the new certificate, the old one stays")
 	// ErrBusy: another process works in the directory.
 	ErrBusy = errors.New("another process works in the directory")
 	// ErrDirectory: the directory is unsafe, or not one of ours.

@@ -165,8 +165,17 @@ func (id *identity) files() ([]file, error) {
 	return files, nil
 }
 
-// install makes id the current identity.
+// install makes id the current identity. If we stop before its last step, the
+// pending request fetches the same certificate again.
 func (d disk) install(id *identity) error {
+	if err := d.stage(id); err != nil {
+		return err
+	}
+	return d.activate(id)
+}
+
+// stage writes id as a generation that is not the current one.
+func (d disk) stage(id *identity) error {
 	newest, err := d.newest()
 	if err != nil {
 		return err
@@ -176,11 +185,11 @@ func (d disk) install(id *identity) error {
 	if err != nil {
 		return err
 	}
-	// If we stop before the last line, sweep removes the generation and the
-	// pending request fetches the same certificate again.
-	if err := d.writeDir(id.generation, files); err != nil {
-		return err
-	}
+	return d.writeDir(id.generation, files)
+}
+
+// activate makes a staged generation the current one, in its last step.
+func (d disk) activate(id *identity) error {
 	// At the first enrolment these lead nowhere until the last line.
 	for _, name := range linked() {
 		if err := d.link(filepath.Join(currentLink, name), name); err != nil {
@@ -188,6 +197,24 @@ func (d disk) install(id *identity) error {
 		}
 	}
 	return d.link(id.generation, currentLink)
+}
+
+// candidate is the certificate that a pending renewal was answered with and
+// that is not proved yet; nil without one.
+func (d disk) candidate(current string, p *pending) *identity {
+	if current == "" || p == nil || p.Operation != opRenew || p.csr == nil {
+		return nil
+	}
+	newest, err := d.newest()
+	name := generationName(newest)
+	if err != nil || name <= current {
+		return nil
+	}
+	id, err := d.loadGeneration(name)
+	if err != nil || id.state.Request != p.hash() {
+		return nil
+	}
+	return id
 }
 
 // newest is the number of the newest generation, current or not; 0 for none.

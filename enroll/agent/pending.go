@@ -109,5 +109,5 @@ func hopeless(err error) bool {
 	case "product-ambiguous":
 		return false
 	}
-	return refusal.Status == http.StatusBadRequest
+	return refusal.Status == http.StatusBadRequest || outdated(refusal)
 }

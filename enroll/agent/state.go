@@ -32,6 +32,11 @@ type State struct {
 	InstalledAt time.Time `json:"installed_at"`
 	// Request is the SHA-256 of the CSR that device.crt answers, in hex.
 	Request string `json:"request_sha256"`
+	// Measured is what self evidence is made of, with absolute names.
+	Measured
+	// BirthKey is the file of the birth key, which signs evidence; empty:
+	// device.key does.
+	BirthKey string `json:"birth_key,omitempty"`
 }
 
 func newState(server, product, serial string, a *client.Answer, request string, now time.Time) State {

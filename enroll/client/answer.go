@@ -20,8 +20,10 @@ type Answer struct {
 	// RenewFrom and RenewUntil bound the time to renew at: draw one between
 	// them. Without good advice they are at 50 % and 75 % of the lifetime.
 	RenewFrom, RenewUntil time.Time
-	// Batch is the field Assay-Batch, for stations; empty without one.
+	// Batch is the batch that the device was counted in and Left how many
+	// devices it still takes; for stations, else empty and 0.
 	Batch string
+	Left  uint64
 }
 
 // readAnswer finds the certificate of the request. Servers of other makers add
@@ -45,7 +47,8 @@ func readAnswer(r *reply, csr []byte) (*Answer, error) {
 			return nil, fmt.Errorf("%w: certificate: %w", ErrAnswer, err)
 		}
 		if bytes.Equal(cert.RawSubjectPublicKeyInfo, request.SPKI) {
-			a := &Answer{Certificate: cert, Batch: r.header.Get(wire.HeaderBatch)}
+			a := &Answer{Certificate: cert}
+			a.Batch, a.Left = parseBatch(r.header.Get(wire.HeaderBatch))
 			a.setRenewal(r.header.Get(wire.HeaderRenew))
 			return a, nil
 		}

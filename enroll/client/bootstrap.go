@@ -26,7 +26,7 @@ func (c *checked) bootstrap(ctx context.Context) (*x509.CertPool, *CACerts, erro
 	defer client.CloseIdleConnections()
 	bare := *c
 	bare.User, bare.Token = "", ""
-	r, err := bare.exchange(ctx, client, http.MethodGet, wire.OpCACerts, nil)
+	r, err := bare.exchange(ctx, client, message{method: http.MethodGet, operation: wire.OpCACerts})
 	if err != nil {
 		return nil, nil, fmt.Errorf("fetch the pinned root: %w", err)
 	}

@@ -161,23 +161,25 @@ func (c *Client) CSRAttrs(ctx context.Context) ([]wire.CSRAttr, error) {
 // this package it returns *Refusal and *Pending. On every error but a
 // *Refusal the server may have issued: repeat the same octets.
 func (c *Client) Enroll(ctx context.Context, csr []byte) (*Answer, error) {
-	return c.request(ctx, "enroll", wire.OpSimpleEnroll, csr)
+	return c.request(ctx, "enroll", wire.OpSimpleEnroll, csr, nil)
 }
 
 // Reenroll renews the certificate that the connection shows; the CSR has its
 // subject and names (NewRenewalCSR). Errors are those of Enroll.
 func (c *Client) Reenroll(ctx context.Context, csr []byte) (*Answer, error) {
-	return c.request(ctx, "renew", wire.OpSimpleReenroll, csr)
+	return c.request(ctx, "renew", wire.OpSimpleReenroll, csr, nil)
 }
 
-func (c *Client) request(ctx context.Context, what, operation string, csr []byte) (*Answer, error) {
+// request sends a CSR, with a station's statement in the header if there is one.
+func (c *Client) request(ctx context.Context, what, operation string, csr, statement []byte) (*Answer, error) {
 	// First what the answer is checked with: better no certificate than one
 	// that was issued and cannot be accepted.
 	known, err := c.knownCAs(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}
-	a, err := c.do(ctx, http.MethodPost, operation, wire.EncodeBody(csr, false))
+	post := message{method: http.MethodPost, operation: operation, body: wire.EncodeBody(csr, false), statement: statement}
+	a, err := c.send(ctx, post)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}

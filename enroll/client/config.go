@@ -109,7 +109,7 @@ func (c *checked) setURL() error {
 
 func isOperation(label string) bool {
 	switch label {
-	case wire.OpCACerts, wire.OpSimpleEnroll, wire.OpSimpleReenroll, wire.OpCSRAttrs, wire.OpServerKeygen, wire.OpFullCMC:
+	case wire.OpCACerts, wire.OpSimpleEnroll, wire.OpSimpleReenroll, wire.OpCSRAttrs, wire.OpServerKeygen, wire.OpFullCMC, wire.OpNonce:
 		return true
 	}
 	return false

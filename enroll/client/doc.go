@@ -18,7 +18,12 @@
 // answer again. So keep key and CSR until the answer is stored, as enroll/agent
 // does.
 //
-// Clauses: RFC 7030 §3.2, §3.3, §3.6, §4.1, §4.2, §4.5; RFC 9110 §10.2.3.
+// Evidence is made about a nonce of the server, in the CSR: Client.Obtain takes
+// a function that makes it, and knows when a new nonce is needed and when the
+// same CSR must be sent again.
+//
+// Clauses: RFC 7030 §3.2, §3.3, §3.6, §4.1, §4.2, §4.5; RFC 9110 §10.2.3;
+// draft-ietf-lamps-attestation-freshness-08; draft-ietf-lamps-csr-attestation.
 //
 // Public promise from v1.
 package client

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -42,14 +43,26 @@ func (r *reply) decode(mediaType string) ([]byte, error) {
 	return der, nil
 }
 
-// do runs one operation, and again while the server says that it is busy.
+// message is a request on its way.
+type message struct {
+	method, operation string
+	body              []byte
+	// statement is a station's about the CSR; nil: none.
+	statement []byte
+}
+
 func (c *Client) do(ctx context.Context, method, operation string, body []byte) (*reply, error) {
+	return c.send(ctx, message{method: method, operation: operation, body: body})
+}
+
+// send runs one operation, and again while the server says that it is busy.
+func (c *Client) send(ctx context.Context, m message) (*reply, error) {
 	client, err := c.connected(ctx)
 	if err != nil {
 		return nil, err
 	}
 	for try := 0; ; try++ {
-		r, err := c.config.exchange(ctx, client, method, operation, body)
+		r, err := c.config.exchange(ctx, client, m)
 		var refusal *Refusal
 		if !errors.As(err, &refusal) || !refusal.busy() || try >= c.config.Retries {
 			return r, err
@@ -83,8 +96,8 @@ func sleep(ctx context.Context, d time.Duration) error {
 }
 
 // exchange is one request and its answer.
-func (c *checked) exchange(ctx context.Context, client *http.Client, method, operation string, body []byte) (*reply, error) {
-	req, err := c.newRequest(ctx, method, operation, body)
+func (c *checked) exchange(ctx context.Context, client *http.Client, m message) (*reply, error) {
+	req, err := c.newRequest(ctx, m)
 	if err != nil {
 		return nil, err
 	}
@@ -99,20 +112,28 @@ func (c *checked) exchange(ctx context.Context, client *http.Client, method, ope
 	return c.read(resp)
 }
 
-func (c *checked) newRequest(ctx context.Context, method, operation string, body []byte) (*http.Request, error) {
-	req, err := http.NewRequestWithContext(ctx, method, c.base+"/"+operation, bytes.NewReader(body))
+func (c *checked) newRequest(ctx context.Context, m message) (*http.Request, error) {
+	req, err := http.NewRequestWithContext(ctx, m.method, c.base+"/"+m.operation, bytes.NewReader(m.body))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
 	}
 	req.Header.Set("User-Agent", c.UserAgent)
-	if method == http.MethodPost {
+	if m.statement != nil {
+		req.Header.Set(wire.HeaderStationEvidence, ":"+base64.StdEncoding.EncodeToString(m.statement)+":")
+	}
+	switch {
+	case m.method != http.MethodPost:
+		return req, nil
+	case m.operation == wire.OpNonce:
+		req.Header.Set("Content-Type", wire.TypeNonce)
+	default:
 		req.Header.Set("Content-Type", wire.TypePKCS10)
 		req.Header.Set(wire.TransferEncodingField, wire.TransferEncoding)
-		// Tells net/http, and nobody else, that it may send the request
-		// again when a kept connection turns out to be closed: the server
-		// answers equal requests equally.
-		req.Header["Idempotency-Key"] = nil
 	}
+	// Tells net/http, and nobody else, that it may send the request again when
+	// a kept connection turns out to be closed: the server answers equal
+	// requests equally, and one nonce more does not matter.
+	req.Header["Idempotency-Key"] = nil
 	return req, nil
 }
 

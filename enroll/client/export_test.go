@@ -14,4 +14,6 @@ var (
 	Jitter      = jitter
 	RefusalText = refusalText
 	ReasonCode  = reasonCode
+	ParseNonce  = parseNonce
+	ParseBatch  = parseBatch
 )

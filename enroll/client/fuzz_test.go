@@ -24,3 +24,27 @@ func FuzzRefusalText(f *testing.F) {
 		}
 	})
 }
+
+func FuzzNonce(f *testing.F) {
+	f.Add([]byte(`{"nonce":"AAAAAAAAAAAAAAAAAAAAAA","expiry":600}`))
+	f.Add([]byte(`{"nonce":"AAAAAAAAAAAAAAAAAAAAAA"}`))
+	f.Add([]byte(`{"nonce":"","expiry":4294967296}{`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		nonce, expires, err := client.ParseNonce(body)
+		if err == nil && (len(nonce) < 8 || len(nonce) > 64 || expires < 0) {
+			t.Fatalf("%d octets for %v", len(nonce), expires)
+		}
+	})
+}
+
+func FuzzBatch(f *testing.F) {
+	f.Add(`"2026-w47-a";left=17`)
+	f.Add(`"a\"b\\c";left=1;x`)
+	f.Add(`"`)
+	f.Fuzz(func(t *testing.T, field string) {
+		batch, left := client.ParseBatch(field)
+		if strings.ContainsFunc(batch, func(r rune) bool { return r < 0x20 || r >= 0x7f }) || batch == "" && left != 0 {
+			t.Fatalf("%q, %d", batch, left)
+		}
+	})
+}

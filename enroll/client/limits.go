@@ -1,6 +1,10 @@
 package client
 
-import "time"
+import (
+	"time"
+
+	"github.com/assay-pki/assay/enroll/wire"
+)
 
 const (
 	// defaultTimeout bounds one HTTP exchange: a server on a small board
@@ -29,4 +33,11 @@ const (
 	idleTimeout = 60 * time.Second
 	// resumableSessions are TLS sessions kept: one server, few at a time.
 	resumableSessions = 64
+	// maxNonceAnswer bounds the JSON around it.
+	maxNonceAnswer = 4 << 10
+	// maxStatement bounds a station's statement in the header, before it
+	// is base64 between two colons.
+	maxStatement = (wire.MaxStationEvidence - 2) / 4 * 3
+	// maxBatchField bounds the field Assay-Batch: a name of 32 and a number.
+	maxBatchField = 256
 )

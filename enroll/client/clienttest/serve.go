@@ -1,9 +1,14 @@
 package clienttest
 
 import (
+	"bytes"
+	"crypto/rand"
 	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
 	"io"
 	"math/big"
 	"net/http"
@@ -14,7 +19,10 @@ import (
 	"github.com/assay-pki/assay/enroll/wire"
 )
 
-const defaultValidity = 90 * 24 * time.Hour
+const (
+	defaultValidity = 90 * 24 * time.Hour
+	defaultNonce    = 32
+)
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
@@ -29,6 +37,12 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	operation := r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]
+	if s.Gate != nil {
+		if refuse := s.Gate(r, operation); refuse != nil {
+			refuse(w, r)
+			return
+		}
+	}
 	switch {
 	case !strings.HasPrefix(r.URL.Path, wire.PathPrefix+"/"):
 		http.NotFound(w, r)
@@ -36,6 +50,8 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		s.ServeCACerts(w, r)
 	case operation == wire.OpCSRAttrs && s.CSRAttrs != nil:
 		write(w, wire.TypeCSRAttrs, s.CSRAttrs)
+	case operation == wire.OpNonce && s.Nonces:
+		s.ServeNonce(w, r)
 	case operation == wire.OpSimpleEnroll:
 		s.enroll(w, r, false)
 	case operation == wire.OpSimpleReenroll:
@@ -72,8 +88,10 @@ func (s *Server) enroll(w http.ResponseWriter, r *http.Request, renewal bool) {
 		refuse(w, r)
 		return
 	}
-	cert, lost, err := s.certify(csr)
+	cert, lost, refuse, err := s.certify(csr)
 	switch {
+	case refuse != nil:
+		refuse(w, r)
 	case err != nil:
 		Refuse(http.StatusInternalServerError, "internal", err.Error(), "")(w, r)
 	case lost:
@@ -81,6 +99,9 @@ func (s *Server) enroll(w http.ResponseWriter, r *http.Request, renewal bool) {
 	default:
 		if s.Renew != "" {
 			w.Header().Set(wire.HeaderRenew, s.Renew)
+		}
+		if s.Batch != "" {
+			w.Header().Set(wire.HeaderBatch, wire.FormatBatch(s.Batch, s.Left))
 		}
 		write(w, wire.TypeCerts, wire.CertsOnly(cert.Raw))
 	}
@@ -133,39 +154,96 @@ func (s *Server) admit(r *http.Request, csr *wire.CSR, renewal bool) http.Handle
 }
 
 // certify issues once for each CSR.
-func (s *Server) certify(csr *wire.CSR) (cert *x509.Certificate, lost bool, err error) {
+func (s *Server) certify(csr *wire.CSR) (cert *x509.Certificate, lost bool, refuse http.HandlerFunc, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	id := sha256.Sum256(csr.Raw)
+	if cert = s.byCSR[id]; cert == nil {
+		if refuse = s.judge(csr, id); refuse != nil {
+			return nil, false, refuse, nil
+		}
+		if cert, err = s.issue(csr); err != nil {
+			return nil, false, nil, err
+		}
+		s.issued, s.byCSR[id] = append(s.issued, cert), cert
+	}
 	lost = s.lose > 0
 	if lost {
 		s.lose--
 	}
-	id := sha256.Sum256(csr.Raw)
-	if cert := s.byCSR[id]; cert != nil {
-		return cert, lost, nil
+	return cert, lost, nil, nil
+}
+
+// judge is what an assay server does with evidence, less the evidence itself:
+// that holds a nonce somewhere.
+func (s *Server) judge(csr *wire.CSR, id [sha256.Size]byte) http.HandlerFunc {
+	if s.Decide != nil {
+		if refuse := s.Decide(csr); refuse != nil {
+			return refuse
+		}
 	}
+	if !s.Evidence {
+		return nil
+	}
+	values := csr.Attribute(wire.OIDAttestation)
+	if len(values) == 0 {
+		return Refuse(http.StatusForbidden, "evidence-missing", "send evidence.", "")
+	}
+	for nonce, redeemed := range s.nonces {
+		switch {
+		case !bytes.Contains(values[0], []byte(nonce)):
+		case redeemed != [sha256.Size]byte{}:
+			return Refuse(http.StatusForbidden, "nonce-reused", "another request had it.", "")
+		default:
+			s.nonces[nonce] = id
+			return nil
+		}
+	}
+	return Refuse(http.StatusForbidden, "nonce-invalid", "unknown or expired.", "")
+}
+
+func (s *Server) issue(csr *wire.CSR) (*x509.Certificate, error) {
 	serial, err := csr.SubjectSerial()
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	key, err := csr.PublicKey()
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
-	validity := s.Validity
+	validity, now := s.Validity, time.Now()
 	if validity == 0 {
 		validity = defaultValidity
 	}
-	now := time.Now()
-	cert, err = s.Issuer.issue(&x509.Certificate{
+	if s.Now != nil {
+		now = s.Now()
+	}
+	return s.Issuer.issue(&x509.Certificate{
 		SerialNumber: big.NewInt(int64(len(s.issued)) + 1<<20),
 		Subject:      pkix.Name{CommonName: serial, SerialNumber: serial},
 		NotBefore:    now.Add(-10 * time.Minute), NotAfter: now.Add(validity),
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 	}, key)
-	if err != nil {
-		return nil, false, err
+}
+
+// ServeNonce answers the nonce operation in 32 octets, or as many as a POST asks for.
+func (s *Server) ServeNonce(w http.ResponseWriter, r *http.Request) {
+	if peers := r.TLS.PeerCertificates; len(peers) > 0 && peers[0].CheckSignatureFrom(s.Issuer.Certificate) != nil {
+		Refuse(http.StatusForbidden, "certificate-unknown", "not ours.", "")(w, r)
+		return
 	}
-	s.issued, s.byCSR[id] = append(s.issued, cert), cert
-	return cert, lost, nil
+	ask := struct {
+		Len int `json:"len"`
+	}{defaultNonce}
+	if r.Method == http.MethodPost && json.NewDecoder(io.LimitReader(r.Body, wire.MaxRequestBody)).Decode(&ask) != nil {
+		Refuse(http.StatusBadRequest, "bad-nonce-request", "not JSON.", "")(w, r)
+		return
+	}
+	nonce := make([]byte, ask.Len)
+	rand.Read(nonce)
+	s.mu.Lock()
+	s.nonces[string(nonce)] = [sha256.Size]byte{}
+	s.mu.Unlock()
+	w.Header().Set("Content-Type", wire.TypeNonce)
+	fmt.Fprintf(w, `{"nonce":%q,"expiry":600}`, base64.RawURLEncoding.EncodeToString(nonce))
 }

@@ -49,12 +49,25 @@ type Server struct {
 	CSRAttrs []byte
 	// Extra certificates stand in /cacerts before the issuer.
 	Extra []*x509.Certificate
+	// Nonces: the nonce operation is there. Evidence: a CSR must carry
+	// evidence with a nonce that is known and was not redeemed by another.
+	Nonces, Evidence bool
+	// Batch and Left are the field Assay-Batch; empty: none.
+	Batch string
+	Left  uint64
+	// Gate is asked about each request, Decide about each CSR that is not a
+	// repetition; nil lets pass.
+	Gate   func(r *http.Request, operation string) http.HandlerFunc
+	Decide func(csr *wire.CSR) http.HandlerFunc
+	// Now is the clock of issued certificates; nil: time.Now.
+	Now func() time.Time
 
 	mu      sync.Mutex
 	next    []http.HandlerFunc
 	lose    int
 	issued  []*x509.Certificate
 	byCSR   map[[sha256.Size]byte]*x509.Certificate
+	nonces  map[string][sha256.Size]byte // to the CSR that redeemed it
 	seen    []*http.Request
 	dialled int
 }
@@ -63,7 +76,7 @@ type Server struct {
 func New(t testing.TB) *Server {
 	t.Helper()
 	root := NewCA(t, "test root", nil)
-	s := &Server{Root: root, Issuer: NewCA(t, "test devices-1", &root), byCSR: map[[sha256.Size]byte]*x509.Certificate{}}
+	s := &Server{Root: root, Issuer: NewCA(t, "test devices-1", &root), byCSR: map[[sha256.Size]byte]*x509.Certificate{}, nonces: map[string][sha256.Size]byte{}}
 	s.Server = httptest.NewUnstartedServer(http.HandlerFunc(s.serve))
 	s.Server.TLS = &tls.Config{
 		MinVersion: tls.VersionTLS12, ClientAuth: tls.RequestClientCert,
@@ -175,6 +188,21 @@ func (s *Server) LoseAnswers(n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.lose = n
+}
+
+// Change changes fields for requests of another process too, whose order no
+// lock of this one makes.
+func (s *Server) Change(change func(*Server)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change(s)
+}
+
+// DropNonces makes all nonces given out invalid, as time does.
+func (s *Server) DropNonces() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.nonces)
 }
 
 // Refuse is a handler that refuses as an assay server does.
