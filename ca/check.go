@@ -14,16 +14,15 @@ import (
 
 	"github.com/assay-pki/assay/ca/keys"
 	"github.com/assay-pki/assay/ca/profile"
-	"github.com/assay-pki/assay/store"
 )
 
 // Check lints what a profile would make, once for each key type that it
 // allows, before the profile is activated. Throwaway keys sign and are signed:
 // an issuer's own signature on a certificate that nobody stored would be a
 // certificate all the same. A validity past the issuer's max_validity is a
-// *profile.FaultsError.
+// *profile.FaultsError, no issuer of the kind profile.ErrNoIssuer.
 func (a *Authority) Check(ctx context.Context, p *profile.Profile) error {
-	i, err := a.active(store.KindDevices)
+	i, err := a.issuerFor(p.Kind)
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,10 @@
 // smallstep/certificates. softcas changes the template, does not cut the
 // validity and does not look at requests: this package does.
 //
+// The kind of a profile decides which issuer signs: devices for operational
+// certificates, births for birth certificates (IEEE 802.1AR), which end with
+// their issuer. Stations, operators and servers are of operations.
+//
 // Issuers are one to one with keys, names, URLs, CRL scopes and index spaces.
 // Blocks of indices are leased through Blocks, whose implementer has published
 // an empty CRL first: no CRL distribution point is ever dead (RFC 5280

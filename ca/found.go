@@ -73,7 +73,7 @@ func Found(ctx context.Context, c FoundConfig) (f store.Founding, err error) {
 	if f.Authority.Local {
 		return f, nil
 	}
-	return f, g.issuer(ctx, store.KindBirths, endOfTime(), maxBirthLife)
+	return f, g.issuer(ctx, store.KindBirths, endOfTime(), 0)
 }
 
 func (c *FoundConfig) check() error {
@@ -138,7 +138,7 @@ func (g *founder) root(ctx context.Context) error {
 		NotBefore: g.now.Add(-backdateCA), NotAfter: endOfTime(),
 		MaxPathLen: -1,
 	}
-	record := store.Issuer{Kind: store.KindRoot, Generation: 1, MaxValidity: maxBirthLife}
+	record := store.Issuer{Kind: store.KindRoot, Generation: 1}
 	g.top, err = g.certify(ctx, template, key, &record)
 	return err
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/assay-pki/assay/ca/keys"
+	"github.com/assay-pki/assay/ca/profile"
 	"github.com/assay-pki/assay/store"
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
@@ -127,4 +128,19 @@ func (a *Authority) active(kind string) (*issuer, error) {
 		return nil, fmt.Errorf("issuer of kind %s: %w", kind, ErrIssuer)
 	}
 	return newest, nil
+}
+
+// issuerFor returns the issuer that signs for a kind of profile.
+func (a *Authority) issuerFor(kind string) (*issuer, error) {
+	switch kind {
+	case profile.KindOperational:
+		return a.active(store.KindDevices)
+	case profile.KindBirth:
+		i, err := a.active(store.KindBirths)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w: births want a public URL, assay init --public-url", err, profile.ErrNoIssuer)
+		}
+		return i, nil
+	}
+	return nil, fmt.Errorf("profile of kind %q: %w", kind, profile.ErrNoIssuer)
 }

@@ -20,14 +20,14 @@ const (
 	// cannot be looked up.
 	localLife = 7 * profile.Day
 
-	// maxDeviceLife, maxOperationsLife and maxBirthLife are what issuers may
-	// sign at most. Stations, at 2 years, are the longest of operations.
+	// maxDeviceLife and maxOperationsLife are what issuers may sign at most.
+	// Stations are the longest of operations; births end with their issuer.
 	maxDeviceLife     = 825 * profile.Day
-	maxOperationsLife = 2 * profile.Year
-	maxBirthLife      = 100 * profile.Year
+	maxOperationsLife = stationLife
 
-	// operatorLife, serverLife and responderLife are the longest, and the usual.
+	// stationLife, operatorLife, serverLife and responderLife are the longest, and the usual.
 	// OCSP-10: a responder is trusted without a status check, so it is short.
+	stationLife   = 2 * profile.Year
 	operatorLife  = profile.Year
 	serverLife    = 90 * profile.Day
 	responderLife = 14 * profile.Day

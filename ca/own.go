@@ -110,7 +110,7 @@ func (a *Authority) make(ctx context.Context, o own, life time.Duration, local b
 		return fail(err)
 	}
 	o.keyID = keyID(bits)
-	class, err := a.period(o.issuer, &o.build, life, time.Time{}, local)
+	class, err := a.period(o.issuer, &o.build, life, o.until, local)
 	if err != nil {
 		return fail(err)
 	}

@@ -98,24 +98,24 @@ func (s *shape) tbs(b *build) []byte {
 	}
 	const keyIDExtension = 31
 	extensions := len(s.usage) + keyIDExtension + len(s.source) + len(san) + len(points)
-	wrapped := elementSize(extensions)
+	wrapped := profile.ElementSize(extensions)
 	validity := timeSize(b.notBefore) + timeSize(b.notAfter)
-	body := len(tbsVersion) + 2 + profile.SerialSize + len(s.named) + elementSize(validity) +
-		len(b.subject) + len(b.spki) + elementSize(wrapped)
+	body := len(tbsVersion) + 2 + profile.SerialSize + len(s.named) + profile.ElementSize(validity) +
+		len(b.subject) + len(b.spki) + profile.ElementSize(wrapped)
 
-	out := make([]byte, 0, elementSize(body))
-	out = appendHead(out, byte(asn1.SEQUENCE), body)
+	out := make([]byte, 0, profile.ElementSize(body))
+	out = profile.AppendHead(out, byte(asn1.SEQUENCE), body)
 	out = append(out, tbsVersion...)
 	out = append(out, byte(asn1.INTEGER), profile.SerialSize)
 	out = append(out, b.serial[:]...)
 	out = append(out, s.named...)
-	out = appendHead(out, byte(asn1.SEQUENCE), validity)
+	out = profile.AppendHead(out, byte(asn1.SEQUENCE), validity)
 	out = appendTime(out, b.notBefore)
 	out = appendTime(out, b.notAfter)
 	out = append(out, b.subject...)
 	out = append(out, b.spki...)
-	out = appendHead(out, 0xa3, wrapped)
-	out = appendHead(out, byte(asn1.SEQUENCE), extensions)
+	out = profile.AppendHead(out, 0xa3, wrapped)
+	out = profile.AppendHead(out, byte(asn1.SEQUENCE), extensions)
 	out = append(out, s.usage...)
 	out = append(out, 0x30, keyIDExtension-2, 0x06, 0x03)
 	out = append(out, oidSubjectKeyID...)
@@ -190,25 +190,4 @@ func timeSize(t time.Time) int {
 		return 2 + 13
 	}
 	return 2 + 15
-}
-
-// appendHead writes a tag and a length below 65536: no certificate is longer.
-func appendHead(b []byte, tag byte, n int) []byte {
-	switch {
-	case n < 0x80:
-		return append(b, tag, byte(n))
-	case n < 0x100:
-		return append(b, tag, 0x81, byte(n))
-	}
-	return append(b, tag, 0x82, byte(n>>8), byte(n))
-}
-
-func elementSize(n int) int {
-	switch {
-	case n < 0x80:
-		return n + 2
-	case n < 0x100:
-		return n + 3
-	}
-	return n + 4
 }

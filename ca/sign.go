@@ -17,18 +17,18 @@ import (
 const maxSPKI = 2048
 
 // Sign makes a device's certificate: allocates an index, signs once, parses
-// what it signed and lints it. Nothing is stored. The errors: ErrKey,
-// profile.ErrName, ErrIssuer, ErrIssuerExpired, ErrBlocks,
-// store.ErrIndexExhausted, ErrSigner, *lint.Error.
+// what it signed and lints it. Nothing is stored. The profile's kind decides
+// which issuer signs. The errors: ErrKey, profile.ErrName, profile.ErrNoIssuer,
+// ErrIssuerExpired, ErrBlocks, store.ErrIndexExhausted, ErrSigner, *lint.Error.
 func (a *Authority) Sign(ctx context.Context, o profile.Order) (profile.Made, error) {
 	if err := ctx.Err(); err != nil {
 		return profile.Made{}, err
 	}
-	i, err := a.active(store.KindDevices)
+	b, err := prepare(o)
 	if err != nil {
 		return profile.Made{}, err
 	}
-	b, err := prepare(o)
+	i, err := a.issuerFor(o.Profile.Kind)
 	if err != nil {
 		return profile.Made{}, err
 	}
@@ -76,18 +76,21 @@ func prepare(o profile.Order) (b build, err error) {
 
 // period sets the validity: notBefore is 10 minutes ago but not before the
 // issuer's, notAfter is cut to what was ordered, to a local authority's 7 days
-// and to the issuer's. The class is that of what remains.
+// and to the issuer's, which stands for a life of 0. The class is that of what
+// remains.
 func (a *Authority) period(i *issuer, b *build, life time.Duration, notAfter time.Time, local bool) (store.Class, error) {
 	now := a.now().UTC().Truncate(time.Second)
 	b.notBefore = latest(now.Add(-backdate), i.Certificate.NotBefore)
-	b.notAfter = now.Add(life)
+	b.notAfter = i.Certificate.NotAfter
+	if life > 0 {
+		b.notAfter = earliest(b.notAfter, now.Add(life))
+	}
 	if !notAfter.IsZero() {
 		b.notAfter = earliest(b.notAfter, notAfter.UTC().Truncate(time.Second))
 	}
 	if local {
 		b.notAfter = earliest(b.notAfter, now.Add(localLife))
 	}
-	b.notAfter = earliest(b.notAfter, i.Certificate.NotAfter)
 	if !b.notAfter.After(now) || !b.notBefore.Before(b.notAfter) {
 		return 0, fmt.Errorf("issuer %s, or what was ordered, ends %s: %w: rotate the issuer, assay ca rotate",
 			i.Name, b.notAfter.Format(time.RFC3339), ErrIssuerExpired)

@@ -6,8 +6,10 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/asn1"
 	"fmt"
 	"math/big"
+	"time"
 
 	"github.com/assay-pki/assay/ca/lint"
 	"github.com/assay-pki/assay/ca/profile"
@@ -23,7 +25,9 @@ type own struct {
 	build
 	subjectName pkix.Name
 	extra       []pkix.Extension
-	server      []string // hosts of a TLS server
+	clientAuth  bool      // of a station
+	until       time.Time // cuts its life; zero: does not
+	server      []string  // hosts of a TLS server
 }
 
 // certify makes an end entity's certificate through softcas and lints it.
@@ -54,7 +58,7 @@ func (a *Authority) certify(ctx context.Context, o own) ([]byte, error) {
 	status := o.kind != lint.Responder
 	err = lint.Check(made.Certificate, &lint.Want{
 		Kind: o.kind, Issuer: o.issuer.Certificate, BaseURL: a.record.BaseURL, IssuerName: o.issuer.Name,
-		CRL: status, OCSP: status, SPKI: o.spki, SAN: o.san,
+		CRL: status, OCSP: status, SPKI: o.spki, SAN: o.san, ClientAuth: o.clientAuth,
 	})
 	return made.Certificate.Raw, err
 }
@@ -75,14 +79,21 @@ func (a *Authority) template(o *own) (*x509.Certificate, error) {
 	t.CRLDistributionPoints = []string{profile.ShardURL(a.record.BaseURL, o.issuer.Name, o.shard)}
 	t.OCSPServer = []string{profile.OCSPURL(a.record.BaseURL)}
 	t.IssuingCertificateURL = []string{profile.IssuerURL(a.record.BaseURL, o.issuer.Name)}
-	t.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
-	if o.kind == lint.Server {
+	switch o.kind {
+	case lint.Station:
+		t.UnknownExtKeyUsage = []asn1.ObjectIdentifier{lint.PurposeCMCRA()}
+		if o.clientAuth {
+			t.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
+		}
+	case lint.Server:
 		t.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
 		names, err := parseHosts(o.server)
 		if err != nil {
 			return nil, err
 		}
 		t.DNSNames, t.IPAddresses, o.san = names.dns, names.addresses, names.der()
+	default:
+		t.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
 	}
 	return t, nil
 }

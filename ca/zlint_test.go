@@ -61,6 +61,20 @@ func TestPromise5ZlintFindsNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	list["operator"], list["server"] = operator.DER, server.DER
+	for name, clientAuth := range map[string]bool{"station": false, "station and client": true} {
+		station, err := b.authority.Station(t.Context(), StationRequest{Name: "leipzig-l3-1", SPKI: newSPKI(t), ClientAuth: clientAuth})
+		if err != nil {
+			t.Fatal(err)
+		}
+		list[name] = station.DER
+	}
+	birth, err := b.authority.Sign(t.Context(), profile.Order{
+		Profile: compiledBirth(t, `{"birth":{}}`), SPKI: newSPKI(t), Names: profile.Names{Product: "sensor-s1", Serial: "SN-1"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	list["birth"] = birth.DER
 	specs := map[string]string{
 		"plain": `{` + everyKey + `}`, "long": `{` + everyKey + `,"operational":{"validity":"825d"}}`,
 		"names": `{` + everyKey + `,"roles":["sensor","b_c"],"operational":{"status":["ocsp"],"san":{"dns":["{product}.devices.example.com"],"uri":["urn:dev:{serial}"]}}}`,

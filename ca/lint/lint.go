@@ -34,6 +34,7 @@ const (
 	Server
 	// Responder signs OCSP answers for the issuer that issued it.
 	Responder
+	Station
 )
 
 // isCA tells whether certificates of the kind sign others.
@@ -57,6 +58,8 @@ type Want struct {
 	Subject []byte
 	// SAN is the value of the subjectAltName extension; nil for none.
 	SAN []byte
+	// ClientAuth: a station may also be a TLS client elsewhere.
+	ClientAuth bool
 }
 
 // Finding is one broken rule.

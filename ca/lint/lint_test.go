@@ -89,6 +89,8 @@ func (m *maker) template(kind Kind) *x509.Certificate {
 	case Server:
 		c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
 		c.DNSNames = []string{"localhost"}
+	case Station:
+		c.UnknownExtKeyUsage = []asn1.ObjectIdentifier{PurposeCMCRA()}
 	case Responder:
 		c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageOCSPSigning}
 		c.IssuingCertificateURL, c.OCSPServer, c.CRLDistributionPoints = nil, nil, nil
@@ -201,7 +203,7 @@ func broken(err error) []string {
 
 func TestGoodCertificatesPass(t *testing.T) {
 	m := newMaker(t)
-	for _, kind := range []Kind{Root, Issuer, Anchor, Device, Operator, Server, Responder} {
+	for _, kind := range []Kind{Root, Issuer, Anchor, Device, Operator, Server, Responder, Station} {
 		if err := Check(m.good(kind), m.want(kind)); err != nil {
 			t.Errorf("kind %d: %v", kind, err)
 		}
@@ -293,6 +295,25 @@ func TestBrokenCertificatesFail(t *testing.T) {
 		{"no purpose", "extended key usage", Operator, func(b *tbs) { set(b, idExtKeyUsage, false, nil) }, nil},
 		{"clientAuth in a responder", "extended key usage", Responder, func(b *tbs) {
 			set(b, idExtKeyUsage, false, marshal(t, []asn1.ObjectIdentifier{{1, 3, 6, 1, 5, 5, 7, 3, 2}}))
+		}, nil},
+		{"clientAuth in a station", "extended key usage", Station, func(b *tbs) {
+			set(b, idExtKeyUsage, false, marshal(t, []asn1.ObjectIdentifier{PurposeCMCRA(), {1, 3, 6, 1, 5, 5, 7, 3, 2}}))
+		}, nil},
+		{"clientAuth alone in a station", "extended key usage", Station, func(b *tbs) {
+			set(b, idExtKeyUsage, false, marshal(t, []asn1.ObjectIdentifier{{1, 3, 6, 1, 5, 5, 7, 3, 2}}))
+		}, func(w *Want) { w.ClientAuth = true }},
+		{"no clientAuth in a station that was to have it", "extended key usage", Station, nil, func(w *Want) { w.ClientAuth = true }},
+		{"serverAuth in a station", "extended key usage", Station, func(b *tbs) {
+			set(b, idExtKeyUsage, false, marshal(t, []asn1.ObjectIdentifier{PurposeCMCRA(), {1, 3, 6, 1, 5, 5, 7, 3, 1}}))
+		}, nil},
+		{"another unknown purpose in a station", "extended key usage", Station, func(b *tbs) {
+			set(b, idExtKeyUsage, false, marshal(t, []asn1.ObjectIdentifier{{1, 3, 6, 1, 5, 5, 7, 3, 27}}))
+		}, nil},
+		{"cmcRA in a device", "extended key usage", Device, func(b *tbs) {
+			set(b, idExtKeyUsage, false, marshal(t, []asn1.ObjectIdentifier{{1, 3, 6, 1, 5, 5, 7, 3, 2}, PurposeCMCRA()}))
+		}, nil},
+		{"a critical purpose", "known extensions", Station, func(b *tbs) {
+			set(b, idExtKeyUsage, true, marshal(t, []asn1.ObjectIdentifier{PurposeCMCRA()}))
 		}, nil},
 		{"a purpose in a CA", "extended key usage", Issuer, func(b *tbs) {
 			set(b, idExtKeyUsage, false, marshal(t, []asn1.ObjectIdentifier{{1, 3, 6, 1, 5, 5, 7, 3, 2}}))

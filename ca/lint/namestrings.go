@@ -3,6 +3,7 @@ package lint
 import (
 	"unicode/utf8"
 
+	"github.com/assay-pki/assay/ca/profile"
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
 )
@@ -46,22 +47,12 @@ func checkString(serialNumber bool, tag asn1.Tag, value []byte) string {
 		return "a value is not of 1 to 64 characters"
 	}
 	for _, b := range value {
-		if b < 0x20 || b == 0x7f || tag == asn1.PrintableString && !printable(b) {
+		if b < 0x20 || b == 0x7f {
 			return "a value has characters that its type does not have"
 		}
 	}
+	if tag == asn1.PrintableString && !profile.IsPrintableString(value) {
+		return "a value has characters that its type does not have"
+	}
 	return ""
-}
-
-// printable is the alphabet of PrintableString, X.680 §41.4.
-func printable(c byte) bool {
-	switch {
-	case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
-		return true
-	}
-	switch c {
-	case ' ', '\'', '(', ')', '+', ',', '-', '.', '/', ':', '=', '?':
-		return true
-	}
-	return false
 }

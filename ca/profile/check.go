@@ -11,10 +11,7 @@ import (
 
 const unavailable = "not available in this version"
 
-var (
-	rolePattern      = regexp.MustCompile(`\A[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}\z`)
-	componentPattern = regexp.MustCompile(`\A[a-z0-9][a-z0-9._-]{0,31}\z`)
-)
+var rolePattern = regexp.MustCompile(`\A[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}\z`)
 
 // check adds what is wrong with a spec beyond its form.
 func (s *ProductSpec) check(f *faults) {
@@ -34,9 +31,7 @@ func (s *ProductSpec) check(f *faults) {
 		f.add("csr.linking", "required is %s", unavailable)
 	}
 	if s.Birth != nil {
-		f.add("birth", "birth certificates are %s; leave the block out", unavailable)
-		checkList(f, "birth.admit", s.Birth.Admit, []Admit{AdmitStation, AdmitToken, AdmitVendor}, false)
-		s.Birth.Subject.check(f, "birth.subject")
+		s.Birth.check(f)
 	}
 	s.Operational.check(f)
 	if len(s.Vendor) > 0 {
@@ -65,8 +60,26 @@ func (s *ProductSpec) checkRoles(f *faults) {
 	}
 }
 
+// check of a birth profile. IEEE 802.1AR wants the serial number in the
+// subject's serialNumber attribute.
+func (b *BirthSpec) check(f *faults) {
+	checkAdmit(f, "birth.admit", b.Admit, AdmitStation, AdmitToken, AdmitVendor)
+	b.Subject.check(f, "birth.subject")
+	if !strings.Contains(b.Subject.SerialNumber, "{serial}") && !f.has("birth.subject.serial_number") {
+		f.add("birth.subject.serial_number", "must hold {serial} (IEEE 802.1AR)")
+	}
+}
+
+// checkAdmit checks a list of credentials.
+func checkAdmit(f *faults, at string, list []Admit, allowed ...Admit) {
+	checkList(f, at, list, allowed, false)
+	if slices.Contains(list, AdmitVendor) {
+		f.add(at, "vendor is %s", unavailable)
+	}
+}
+
 func (o *OperationalSpec) check(f *faults) {
-	checkList(f, "operational.admit", o.Admit, []Admit{AdmitStation, AdmitToken, AdmitBirth, AdmitVendor}, false)
+	checkAdmit(f, "operational.admit", o.Admit, AdmitStation, AdmitToken, AdmitBirth, AdmitVendor)
 	inRange(f, "operational.validity", o.Validity, Duration(minValidity), Duration(maxValidity))
 	o.Subject.check(f, "operational.subject")
 	if !strings.Contains(o.Subject.SerialNumber+o.Subject.CommonName, "{serial}") {
@@ -92,42 +105,6 @@ func (r *RenewalSpec) check(f *faults) {
 	}
 	oneOf(f, "operational.renewal.subject", r.Subject, "lineage", "presented", "ignore")
 	inRange(f, "operational.renewal.grace", r.Grace, 0, Duration(maxGrace))
-}
-
-func (s *FirmwareSpec) check(f *faults) {
-	checkList(f, "firmware.formats", s.Formats, []string{"self", "station", "dice", "tpm", "eat"}, true)
-	if len(s.Formats) > 0 {
-		f.add("firmware.formats", "evidence is %s; write []", unavailable)
-	}
-	tiers := []string{"T0", "T1s", "T1", "T2", "T3"}
-	oneOf(f, "firmware.tier", s.Tier, tiers...)
-	oneOf(f, "firmware.renewal_tier", s.RenewalTier, tiers...)
-	if len(s.Formats) == 0 {
-		const reason = "without formats there is no evidence, and no tier above T0 is ever reached"
-		if s.Tier != "T0" {
-			f.add("firmware.tier", reason)
-		}
-		if s.RenewalTier != "T0" {
-			f.add("firmware.renewal_tier", reason)
-		}
-	}
-	oneOf(f, "firmware.freshness", s.Freshness, "nonce", "batch", "none")
-	oneOf(f, "firmware.debug", s.Debug, "refuse", "allow")
-	oneOf(f, "firmware.unknown", s.Unknown, "deny", "pending")
-	for i, c := range s.Components {
-		if !componentPattern.MatchString(c) {
-			f.add(fmt.Sprintf("firmware.components[%d]", i), "a component is 1 to 32 of a-z, 0-9 and . _ -")
-		}
-	}
-	for c, n := range s.MinSVN {
-		if !componentPattern.MatchString(c) || n < 0 {
-			f.add(at("firmware.min_svn", c), "a component's name and a number that is not negative")
-		}
-	}
-	if len(s.PCRs) > 0 {
-		f.add("firmware.pcrs", "%s", unavailable)
-	}
-	inRange(f, "firmware.keep_evidence", s.KeepEvidence, 0, Duration(maxRetention))
 }
 
 // compilePattern anchors a serial pattern at both ends, whatever alternatives

@@ -220,16 +220,30 @@ func fillScalar(n node, v reflect.Value, path string, f *faults) {
 			return
 		}
 	case json.Number:
-		if v.CanInt() {
-			i, err := strconv.ParseInt(x.String(), 10, v.Type().Bits())
-			if err != nil {
-				f.add(path, "%s is not a whole number in range", x)
-			}
-			v.SetInt(i)
+		if fillNumber(x.String(), v) {
+			return
+		}
+		if v.CanInt() || v.CanUint() {
+			f.add(path, "%s is not a whole number in range", x)
 			return
 		}
 	}
 	f.add(path, "%s where %s is wanted", kindOf(n), wanted(v))
+}
+
+// fillNumber puts a whole number where one fits.
+func fillNumber(s string, v reflect.Value) bool {
+	switch {
+	case v.CanInt():
+		i, err := strconv.ParseInt(s, 10, v.Type().Bits())
+		v.SetInt(i)
+		return err == nil
+	case v.CanUint():
+		u, err := strconv.ParseUint(s, 10, v.Type().Bits())
+		v.SetUint(u)
+		return err == nil
+	}
+	return false
 }
 
 func kindOf(n node) string {
@@ -250,7 +264,7 @@ func wanted(v reflect.Value) string {
 	switch {
 	case v.Kind() == reflect.Bool:
 		return "true or false"
-	case v.CanInt():
+	case v.CanInt(), v.CanUint():
 		return "a number"
 	}
 	return "text"

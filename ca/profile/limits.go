@@ -33,6 +33,8 @@ const (
 	maxRoles = 8
 	// maxSANs is the same bound that is put on requests.
 	maxSANs = 8
+	// maxComponents is what the store keeps of one appraisal.
+	maxComponents = 16
 	// maxTemplate bounds one name template.
 	maxTemplate = 256
 	// maxDNSName is that of RFC 1034 §3.1, as text.

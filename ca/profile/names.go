@@ -144,7 +144,7 @@ func (made *Profile) Subject(d Names) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !printable(serialNumber) {
+	if !IsPrintableString(serialNumber) {
 		if !strings.Contains(commonName, serialNumber) {
 			return nil, nameErrorf("the serial %q has characters that serialNumber cannot hold (X.520: letters, digits, space and '()+,-./:=?)", d.Serial)
 		}
@@ -168,30 +168,15 @@ func appendRDN(b, attribute []byte, value string) ([]byte, error) {
 		return nil, nameErrorf("%q is longer than %d characters (RFC 5280 appendix A)", value, maxNameRunes)
 	}
 	tag := byte(asn1.UTF8String)
-	if printable(value) {
+	if IsPrintableString(value) {
 		tag = byte(asn1.PrintableString)
 	}
 	var buf [2*maxNameRunes*utf8.UTFMax + 16]byte
 	pair := append(buf[:0], attribute...)
 	pair = appendTLV(pair, tag, []byte(value))
-	size := tlvSize(len(pair))
-	b = appendHead(b, byte(asn1.SET), size)
+	size := ElementSize(len(pair))
+	b = AppendHead(b, byte(asn1.SET), size)
 	return appendTLV(b, byte(asn1.SEQUENCE), pair), nil
-}
-
-// printable tells whether a value can be a PrintableString. '*', '&' and '@'
-// cannot.
-func printable(s string) bool {
-	for i := range len(s) {
-		c := s[i]
-		switch {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
-		case strings.IndexByte(" '()+,-./:=?", c) >= 0:
-		default:
-			return false
-		}
-	}
-	return true
 }
 
 // SAN returns the GeneralNames of a device, nil when the profile has none.
@@ -217,29 +202,4 @@ func (made *Profile) SAN(d Names) ([]byte, error) {
 		return nil, failed
 	}
 	return b.Bytes()
-}
-
-func appendTLV(b []byte, tag byte, value []byte) []byte {
-	return append(appendHead(b, tag, len(value)), value...)
-}
-
-// appendHead adds a tag and a length below 65536; names are far below it.
-func appendHead(b []byte, tag byte, n int) []byte {
-	switch {
-	case n < 0x80:
-		return append(b, tag, byte(n))
-	case n < 0x100:
-		return append(b, tag, 0x81, byte(n))
-	}
-	return append(b, tag, 0x82, byte(n>>8), byte(n))
-}
-
-func tlvSize(n int) int {
-	switch {
-	case n < 0x80:
-		return n + 2
-	case n < 0x100:
-		return n + 3
-	}
-	return n + 4
 }

@@ -118,23 +118,20 @@ func TestAllFaultsComeAtOnceWithTheirPaths(t *testing.T) {
 
 func TestWhatThisVersionLacksIsAFault(t *testing.T) {
 	got := faultsOf(t, "sensor-s1", `{
-		"csr": {"attributes": "enforce", "linking": "required"}, "birth": {},
-		"operational": {"status": [], "serverkeygen": true},
+		"csr": {"attributes": "enforce", "linking": "required"}, "birth": {"admit": ["vendor"]},
+		"operational": {"admit": ["token", "vendor"], "status": [], "serverkeygen": true},
 		"vendor": [{"anchor":"a","identity":"subject.serialNumber"}], "anchors": [{"name":"a","kind":"vendor","file":"x.pem"}],
-		"firmware": {"formats": ["self"], "tier": "T0"}}`)
+		"firmware": {"formats": ["self", "dice", "tpm", "eat"], "unknown": "pending", "pcrs": [{"pcr": 8}]}}`)
 	for _, at := range []string{
-		"csr.attributes", "csr.linking", "birth", "operational.status", "operational.serverkeygen",
-		"vendor", "anchors", "firmware.formats",
+		"csr.attributes", "csr.linking", "birth.admit", "operational.admit", "operational.status", "operational.serverkeygen",
+		"vendor", "anchors", "firmware.formats[1]", "firmware.formats[2]", "firmware.formats[3]", "firmware.unknown", "firmware.pcrs",
 	} {
 		if !strings.Contains(got[at], "not available in this version") {
 			t.Errorf("%s: got %q", at, got[at])
 		}
 	}
-	if len(got) != 8 {
+	if len(got) != 13 {
 		t.Errorf("faults: got %v", got)
-	}
-	if got := faultsOf(t, "x", `{"firmware":{"tier":"T1"}}`); got["firmware.tier"] == "" {
-		t.Errorf("a tier without evidence is accepted: %v", got)
 	}
 }
 
@@ -455,7 +452,7 @@ func FuzzParseProduct(f *testing.F) {
 	for _, s := range []string{
 		`{}`, `{"operational":{"validity":"30d","san":{"dns":["{serial}.example.com"],"uri":["urn:x:{serial}"]}}}`,
 		`{"roles":["a","a"],"keys":{"allow":["rsa-2048"]}}`, `{"birth":{"admit":["station"]}}`, `{"x":{"x":1,"x":null}}`,
-		`{"firmware":{"min_svn":{"firmware":3},"keep_evidence":"1y"}}`, `{"serial_pattern":"^(a|b)$"}`, `[]`, `{"operational":{"renewal":{"window":["1%","99.99%"]}}}`,
+		`{"firmware":{"min_svn":{"firmware":3},"keep_evidence":"1y"}}`, `{"birth":{},"firmware":{"formats":["self","station"],"tier":"T1s","renewal_tier":"T1","min_svn":{"firmware":18446744073709551615}}}`, `{"serial_pattern":"^(a|b)$"}`, `[]`, `{"operational":{"renewal":{"window":["1%","99.99%"]}}}`,
 	} {
 		f.Add([]byte(s))
 	}
@@ -485,6 +482,9 @@ func FuzzParseProduct(f *testing.F) {
 		made, err := p.Compile(1, "acme", IssuerLimits{})
 		if err != nil {
 			return
+		}
+		if birth, err := p.CompileBirth(1, "acme", IssuerLimits{}); err == nil && p.Spec.Birth == nil {
+			t.Fatalf("a birth profile out of nothing: %+v", birth)
 		}
 		if der, err := made.Subject(Names{Product: "p", Serial: "SN-1", Site: "s", Batch: "b"}); err == nil {
 			var seq pkix.RDNSequence

@@ -96,16 +96,23 @@ type VendorSpec struct {
 
 // FirmwareSpec is the evidence policy.
 type FirmwareSpec struct {
-	Formats      []string       `json:"formats"`
-	Tier         string         `json:"tier"`
-	RenewalTier  string         `json:"renewal_tier"`
-	Freshness    string         `json:"freshness"`
-	Components   []string       `json:"components"`
-	Debug        string         `json:"debug"`
-	MinSVN       map[string]int `json:"min_svn"`
-	Unknown      string         `json:"unknown"`
-	PCRs         []PCRSpec      `json:"pcrs"`
-	KeepEvidence Duration       `json:"keep_evidence"`
+	// Formats of evidence, any of which will do; empty: none is wanted.
+	Formats []string `json:"formats"`
+	// Tier is the least at the first certificate, RenewalTier afterwards.
+	Tier        string `json:"tier"`
+	RenewalTier string `json:"renewal_tier"`
+	// Freshness: nonce | batch | none. A renewal always wants a nonce.
+	Freshness string `json:"freshness"`
+	// Components must each be measured; others are ignored.
+	Components []string `json:"components"`
+	// Debug: refuse | allow.
+	Debug string `json:"debug"`
+	// MinSVN is the least security version of a component.
+	MinSVN map[string]uint64 `json:"min_svn"`
+	// Unknown: deny.
+	Unknown      string    `json:"unknown"`
+	PCRs         []PCRSpec `json:"pcrs"`
+	KeepEvidence Duration  `json:"keep_evidence"`
 }
 
 // PCRSpec says what a TPM's register is made of.
@@ -150,7 +157,7 @@ func defaultProduct() ProductSpec {
 		Vendor: []VendorSpec{},
 		Firmware: FirmwareSpec{
 			Formats: []string{}, Tier: "T0", RenewalTier: "T0", Freshness: "nonce",
-			Components: []string{"firmware"}, Debug: "refuse", MinSVN: map[string]int{}, Unknown: "deny",
+			Components: []string{"firmware"}, Debug: "refuse", MinSVN: map[string]uint64{}, Unknown: "deny",
 			PCRs: []PCRSpec{}, KeepEvidence: Duration(30 * Day),
 		},
 		Anchors: []AnchorSpec{},
