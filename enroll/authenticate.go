@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	v1 "github.com/assay-pki/assay/api/v1"
@@ -144,16 +145,32 @@ func rightUse(issuerKind, role string, leaf *x509.Certificate) bool {
 // principal is who speaks, as far as it was found out. The zero value is
 // nobody.
 type principal struct {
-	// id is what the repeat rule compares; actor stands in the audit log.
+	// id is what the repeat rule compares and nonces are bound to; actor stands
+	// in the audit log.
 	id, actor string
 
 	// token, and whether it can no longer pay.
 	token *store.Token
 	spent bool
 
-	// cert is a client certificate's record, and device whose it is.
+	// station speaks for devices.
+	station *station
+
+	// cert is a client certificate's record, and device whose it is: zero for a
+	// station.
 	cert   *store.Certificate
 	device store.DeviceID
+}
+
+// principalOf is the id of a certificate's holder: a device is told apart by
+// its certificate, a station is the same with each of its own.
+func principalOf(id *Identity) string {
+	actor := id.Kind + ":" + id.Name
+	if id.Kind != store.HolderDevice {
+		return actor
+	}
+	print := sha256.Sum256(id.Certificate.DER)
+	return actor + "#" + hex.EncodeToString(print[:8])
 }
 
 // authenticate finds out who speaks. A certificate decides when it suffices for
@@ -184,15 +201,24 @@ func (a *attempt) byCertificate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	switch id.Kind {
+	case store.HolderStation:
+		return a.byStation(ctx, &id)
+	case store.HolderDevice:
+		return a.byDevice(ctx, &id)
+	}
+	return v1.Refuse(v1.CertificateWrongUse, "")
+}
+
+// byDevice judges the certificate of a device. Its birth certificate enrols,
+// the operational one renews.
+func (a *attempt) byDevice(ctx context.Context, id *Identity) error {
 	device, ok := store.ParseDeviceID(id.Name)
-	if id.Kind != store.HolderDevice || !ok {
+	if !ok {
 		return v1.Refuse(v1.CertificateWrongUse, "")
 	}
-	print := sha256.Sum256(id.Certificate.DER)
-	actor := "device:" + id.Name
 	a.who = principal{
-		id:    actor + "#" + hex.EncodeToString(print[:8]),
-		actor: actor, cert: &id.Certificate, device: device,
+		id: principalOf(id), actor: id.Kind + ":" + id.Name, cert: &id.Certificate, device: device,
 	}
 	if err := a.judgePresented(ctx); err != nil {
 		return err
@@ -203,8 +229,10 @@ func (a *attempt) byCertificate(ctx context.Context) error {
 		return v1.Refuse(v1.UseSimpleenroll, "")
 	case a.renewal():
 		return nil
-	case birth:
-		return v1.Refuse(v1.AdmissionNotAllowed, "")
+	case !birth:
+		return v1.Refuse(v1.UseSimplereenroll, "")
+	case strings.HasSuffix(a.Label, birthSuffix):
+		return v1.Refuse(v1.AdmissionNotAllowed, "birth certificates are not admitted")
 	}
-	return v1.Refuse(v1.UseSimplereenroll, "")
+	return nil
 }

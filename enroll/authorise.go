@@ -15,7 +15,8 @@ type plan struct {
 	// existing is answered instead of a new certificate.
 	existing *store.Certificate
 
-	recovery store.Recovery
+	recovery   store.Recovery
+	lineRekeys int
 	// token or presented pays.
 	token     [32]byte
 	presented store.Ref
@@ -33,7 +34,7 @@ func (a *attempt) authorise(ctx context.Context) (plan, error) {
 	if a.renewal() {
 		return a.authoriseRenewal(usedBefore)
 	}
-	return a.authoriseToken(ctx)
+	return a.authoriseFirst(ctx)
 }
 
 // ownKey refuses a key of somebody else. It tells whether this device had a
@@ -54,38 +55,88 @@ func (a *attempt) ownKey(ctx context.Context) (bool, error) {
 	return true, nil
 }
 
-// keyOfAnother opens an incident that names both; the client is not told whose
-// the key is.
+// keyOfAnother opens an incident about both; the client is not told whose the
+// key is.
 func (a *attempt) keyOfAnother(owner string) error {
-	return &alarm{refusal: v1.Refuse(v1.KeyOfAnotherDevice, ""), incident: "key-of-another-device", other: owner}
+	return &noted{refusal: v1.Refuse(v1.KeyOfAnotherDevice, ""), incident: "key-of-another-device", other: owner}
 }
 
-// authoriseToken lets a token enrol the device's first key, or the key it has
-// again: then the newest good certificate of that key is the answer, and nothing
-// is consumed. Only a token made for this very serial may bring another key
-// (design §2.4).
-func (a *attempt) authoriseToken(ctx context.Context) (plan, error) {
-	p := plan{token: a.who.token.Hash, recovery: store.FirstOnly}
-	if a.who.token.Serial != "" {
-		p.recovery = store.Replace
-	}
-	other := false
-	err := a.eachNewestFirst(ctx, func(c *store.Certificate) bool {
-		if c.Profile != store.ProfileOperational || !c.Live(a.at) || c.Closed {
+// identity is what the device has of the profile.
+type identity struct {
+	// same is the newest good certificate of the very key; another: a live one
+	// has another key.
+	same    *store.Certificate
+	another bool
+	// presented: one of the lineage, of whatever profile, was used.
+	presented bool
+}
+
+func (a *attempt) identity(ctx context.Context) (i identity, err error) {
+	err = a.eachNewestFirst(ctx, func(c *store.Certificate) bool {
+		i.presented = i.presented || c.Presented
+		if c.Profile != a.product.Kind || !c.Live(a.at) {
 			return true
 		}
-		if bytes.Equal(c.SPKI, a.csr.SPKI) {
-			p.existing = c
-			return false
+		same := bytes.Equal(c.SPKI, a.csr.SPKI)
+		if same && !c.Closed && i.same == nil {
+			i.same = c
 		}
-		other = true
+		i.another = i.another || !same
 		return true
 	})
+	return i, err
+}
+
+// authoriseFirst lets a credential enrol the device's first key of a profile,
+// or the key it has again: then the newest good certificate of that key is the
+// answer, after evidence was appraised like any other. Another key may be
+// brought by what is bound to this very device: its birth certificate, a token
+// made for the serial (design §2.4).
+func (a *attempt) authoriseFirst(ctx context.Context) (plan, error) {
+	has, err := a.identity(ctx)
 	if err != nil {
 		return plan{}, err
 	}
-	if p.existing == nil && other && p.recovery == store.FirstOnly {
+	p := plan{existing: has.same}
+	if a.who.station != nil {
+		err := a.authoriseStation(ctx, &p, &has)
+		return p, err
+	}
+	switch {
+	case a.who.token == nil: // a birth certificate
+		p.recovery, p.presented = store.Replace, a.who.cert.Ref
+	case a.who.token.Serial != "":
+		p.recovery, p.token = store.Replace, a.who.token.Hash
+	default:
+		p.recovery, p.token = store.FirstOnly, a.who.token.Hash
+	}
+	if p.recovery == store.FirstOnly && has.same == nil && has.another {
 		return plan{}, v1.Refuse(v1.SerialHasIdentity, "")
 	}
-	return p, nil
+	return p, a.findBatch(ctx)
+}
+
+// authoriseStation lets a station bring another key while rework is open, or
+// while the device has not left the line: its batch is open there, nothing that
+// it has was ever used, and it got no more than line_rekeys of them.
+func (a *attempt) authoriseStation(ctx context.Context, p *plan, has *identity) error {
+	outside := a.findBatch(ctx)
+	if _, refused := errors.AsType[*v1.Refusal](outside); outside != nil && !refused {
+		return outside
+	}
+	rework := a.record != nil && a.record.Rework && within(a.record.Site, a.who.station.Site)
+	if outside == nil || rework {
+		p.recovery = store.OnLine
+	}
+	if outside == nil {
+		p.lineRekeys = a.product.LineRekeys
+	}
+	onLine := a.record != nil && !has.presented && int(a.record.Rekeys) < p.lineRekeys
+	switch {
+	case has.same == nil && has.another && !rework && !onLine:
+		return v1.Refuse(v1.SerialHasIdentity, "")
+	case rework:
+		return nil
+	}
+	return outside
 }

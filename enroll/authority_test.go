@@ -112,3 +112,15 @@ func cpuTime() time.Duration {
 	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
+
+// A birth certificate as ca makes it enrols an operational one.
+func TestBirthWithTheAuthority(t *testing.T) {
+	w := newRealWorld(t)
+	w.product("sensor", `{"birth":{"admit":["token"]}}`)
+	d := &device{id: store.DeviceID{Product: "sensor", Serial: "SN-1"}, key: newKey(t)}
+	r := withToken(w.token("sensor", "SN-1", 1), csr(t, d.key))
+	r.Label = "sensor.birth"
+	d.cert = w.gives(r)
+	d.cert = w.gives(d.enrols(csr(t, newKey(t))))
+	w.renewed(d)
+}

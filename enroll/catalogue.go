@@ -3,9 +3,9 @@ package enroll
 import (
 	"context"
 	"errors"
+	"strings"
 
 	v1 "github.com/assay-pki/assay/api/v1"
-	"github.com/assay-pki/assay/ca/profile"
 	"github.com/assay-pki/assay/enroll/wire"
 	"github.com/assay-pki/assay/store"
 )
@@ -14,16 +14,19 @@ import (
 // as DER: the root first, then the issuers of devices (RFC 7030 §4.1). Anybody
 // may ask. The error is a *v1.Refusal.
 func (s *Service) CACerts(ctx context.Context, label string) ([][]byte, error) {
+	births := true
 	if label != "" {
-		if _, err := s.labelled(ctx, label); err != nil {
+		m, err := s.labelled(ctx, label)
+		if err != nil {
 			return nil, err
 		}
+		births = m.birth != nil
 	}
 	all := s.anchors.Load().all
 	certs := make([][]byte, 0, len(all))
 	for _, kind := range []string{store.KindRoot, store.KindDevices, store.KindBirths} {
-		if kind == store.KindBirths && label != "" {
-			continue // no product has a birth profile yet
+		if kind == store.KindBirths && !births {
+			continue
 		}
 		for _, i := range all {
 			if i.Kind == kind {
@@ -35,19 +38,19 @@ func (s *Service) CACerts(ctx context.Context, label string) ([][]byte, error) {
 }
 
 // CSRAttrs returns the DER of what a request for the label should look like
-// (RFC 7030 §4.5, RFC 9908): the kinds of keys, preferred first, and the hash to
-// sign with. Without a label there is none, and it returns nil. Anybody may ask.
+// (RFC 7030 §4.5, RFC 9908): the kinds of keys, preferred first, the hash to
+// sign with, and the attestation attribute where evidence is wanted. Without a label there is none, and it returns nil. Anybody may ask.
 // The error is a *v1.Refusal.
 func (s *Service) CSRAttrs(ctx context.Context, label string) ([]byte, error) {
 	if label == "" {
 		return nil, nil
 	}
-	p, err := s.labelled(ctx, label)
+	m, err := s.labelled(ctx, label)
 	if err != nil {
 		return nil, err
 	}
 	var keys, hashes []wire.CSRAttr
-	for _, kind := range p.Keys {
+	for _, kind := range m.operational.Keys {
 		if k, ok := wire.KeyAttr(string(kind)); ok {
 			keys = append(keys, k)
 		}
@@ -55,7 +58,11 @@ func (s *Service) CSRAttrs(ctx context.Context, label string) ([]byte, error) {
 			hashes = append(hashes, h)
 		}
 	}
-	der, err := wire.CSRAttrs(append(keys, hashes...)...)
+	attrs := append(keys, hashes...)
+	if m.policy != nil {
+		attrs = append(attrs, wire.CSRAttr{ID: wire.OIDAttestation})
+	}
+	der, err := wire.CSRAttrs(attrs...)
 	if err != nil {
 		return nil, s.explain(err)
 	}
@@ -71,14 +78,19 @@ func hasAttr(list []wire.CSRAttr, a wire.CSRAttr) bool {
 	return false
 }
 
-// labelled is the product of a label.
-func (s *Service) labelled(ctx context.Context, label string) (*profile.Profile, error) {
-	p, err := s.compiled(ctx, label)
+// labelled is the product of a label. The error is a *v1.Refusal.
+func (s *Service) labelled(ctx context.Context, label string) (*model, error) {
+	snap, err := s.current(ctx)
+	if err != nil {
+		return nil, s.explain(err)
+	}
+	name, birth := strings.CutSuffix(label, birthSuffix)
+	m, err := snap.model(ctx, name)
 	switch {
-	case errors.Is(err, store.ErrNotFound):
+	case errors.Is(err, store.ErrNotFound), err == nil && birth && m.birth == nil:
 		return nil, v1.Refuse(v1.NotFound, "")
 	case err != nil:
 		return nil, s.explain(err)
 	}
-	return p, nil
+	return m, nil
 }

@@ -37,6 +37,7 @@ func (a *attempt) readCSR(ctx context.Context) error {
 	case blocked:
 		return v1.Refuse(v1.KeyBlocked, "")
 	}
+	a.key = key
 	switch err := a.csr.Verify(key); {
 	case errors.Is(err, wire.ErrSignatureAlgorithm):
 		return &v1.Refusal{Reason: v1.BadSignature, Detail: "the signature algorithm is not accepted: use SHA-256 or better with the kind of key in the request", Err: err}

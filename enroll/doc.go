@@ -13,6 +13,9 @@
 //     of a request is verified once;
 //   - the same request gets the same certificate for 24 hours (RFC 7030 §4.2.3
 //     has no answer for lost answers);
+//   - where a product wants evidence of firmware, each certificate stands on
+//     evidence that is bound to its key, fresh, and of a release that is approved;
+//   - a batch or a station never gets more devices than were ordered;
 //   - a certificate leaves only after the store has made it durable;
 //   - every refusal is a *v1.Refusal with a reason and a next step, and leaves
 //     an audit event or is counted in one.
@@ -21,10 +24,12 @@
 // status, no product, a doubtful clock mean no certificate.
 //
 // The steps of a decision stand in one file each, in their order:
-// authenticate.go and token.go (who speaks), products.go (which product),
-// csr.go, keypolicy.go and rsa.go (the request), whose.go and names.go (which
-// device), repeat.go, renewal.go and authorise.go (may it), issue.go (sign, then
-// commit, then release), refuse.go (what is said about it).
+// authenticate.go, token.go and station.go (who speaks), products.go (which
+// product and profile), csr.go, keypolicy.go and rsa.go (the request), whose.go
+// (which device), repeat.go, authorise.go, renewal.go and batch.go (may it),
+// names.go, evidence.go and freshness.go (is it what it says), issue.go (sign,
+// then commit, then release), refuse.go (what is said about it). What seldom
+// changes is kept in snapshot.go by the store's version.
 //
 // No promise: this package may change with any version.
 package enroll

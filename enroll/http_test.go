@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"strings"
 	"testing"
 	"time"
@@ -185,3 +186,15 @@ func FuzzEST(f *testing.F) {
 		}
 	})
 }
+
+// tracing tells the local address of the connection of each request.
+func tracing(next http.RoundTripper, got func(local string)) http.RoundTripper {
+	return roundTripper(func(r *http.Request) (*http.Response, error) {
+		trace := &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) { got(i.Conn.LocalAddr().String()) }}
+		return next.RoundTrip(r.WithContext(httptrace.WithClientTrace(r.Context(), trace)))
+	})
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }

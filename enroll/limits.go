@@ -39,6 +39,14 @@ const (
 	// principals. What is beyond goes to the counter "other".
 	maxCounted = 4096
 
+	// maxNamed bounds the products that a refusal names: they fit into its text.
+	maxNamed = 16
+
+	// anonymousBurst and anonymousEvery bound nonces for nobody in particular
+	// per source: a line of devices behind one address is far below.
+	anonymousBurst = 512
+	anonymousEvery = 10 * time.Millisecond
+
 	// maxDetail is the size of one detail of an event (store.Event).
 	maxDetail = 1024
 

@@ -2,6 +2,7 @@ package enroll
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -21,7 +22,14 @@ const (
 
 // names are the facts that the certificate's names are made of.
 func (a *attempt) names() profile.Names {
-	return profile.Names{Product: a.device.Product, Serial: a.device.Serial}
+	n := profile.Names{Product: a.device.Product, Serial: a.device.Serial}
+	if a.record != nil {
+		n.Site, n.Batch = a.record.Site, a.record.Batch
+	}
+	if a.order != nil {
+		n.Site, n.Batch = cmp.Or(n.Site, a.order.Site), cmp.Or(n.Batch, a.order.Name)
+	}
+	return n
 }
 
 // checkNames refuses names that the certificate will not have. What it will

@@ -171,6 +171,8 @@ func TestRecordsOfLaterStages(t *testing.T) {
 	whole := w.store
 	enrolling := d.renews(csr(t, newKey(t)))
 	enrolling.Operation = wire.OpSimpleEnroll
+	labelled := enrolling
+	labelled.Label = "sensor.birth"
 	for _, tt := range []struct {
 		name string
 		s    altered
@@ -181,7 +183,7 @@ func TestRecordsOfLaterStages(t *testing.T) {
 		{"no state", altered{device: func(d *store.Device) { d.State = 99 }}, d.renews(csr(t, newKey(t))), v1.StoreUnavailable},
 		{"certificate alone held", altered{certificate: func(c *store.Certificate) { c.Status = store.Held }}, d.renews(csr(t, newKey(t))), v1.CertificateHeld},
 		{"birth renews", altered{certificate: func(c *store.Certificate) { c.Profile = store.ProfileBirth }}, d.renews(csr(t, newKey(t))), v1.UseSimpleenroll},
-		{"birth enrols", altered{certificate: func(c *store.Certificate) { c.Profile = store.ProfileBirth }}, enrolling, v1.AdmissionNotAllowed},
+		{"birth enrols a birth", altered{certificate: func(c *store.Certificate) { c.Profile = store.ProfileBirth }}, labelled, v1.AdmissionNotAllowed},
 		{"holder of no kind", altered{certificate: func(c *store.Certificate) { c.Holder.Kind = "edge" }}, enrolling, v1.CertificateWrongUse},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -1,24 +1,31 @@
 package enroll
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/netip"
+	"strings"
 
 	v1 "github.com/assay-pki/assay/api/v1"
 	"github.com/assay-pki/assay/store"
 )
 
-// alarm is a refusal that opens an incident.
-type alarm struct {
-	refusal  *v1.Refusal
-	incident string // one of the kinds of docs/EVENTS.md
-	other    string // whom else it concerns
+// noted is a refusal of which the audit log says more than the client hears.
+type noted struct {
+	refusal *v1.Refusal
+	// incident is one of the kinds of docs/EVENTS.md, empty for none. It is
+	// about the device, or what about names; other says whom else it concerns:
+	// another device gets an incident of its own.
+	incident, about, other string
+	// facts go into the event of the refusal.
+	facts map[string]string
 }
 
-func (e *alarm) Error() string { return e.refusal.Error() }
-func (e *alarm) Unwrap() error { return e.refusal }
+func (e *noted) Error() string { return e.refusal.Error() }
+func (e *noted) Unwrap() error { return e.refusal }
 
 // refuse audits a refusal. It returns the refusal as it is, and as the client
 // may be told it.
@@ -51,7 +58,7 @@ func (s *Service) explain(err error) *v1.Refusal {
 			r.Reason, r.RetryAfter = v1.Overloaded, retryRace
 		}
 	}
-	if r.Reason.About().Status >= 500 && r.Reason != v1.Overloaded {
+	if r.Reason.About().Status >= 500 && r.Reason != v1.Overloaded && r.Reason != v1.NonceLength {
 		s.complaints.Do(func() {
 			s.log.Error("enrolment failed", slog.String("reason", string(r.Reason)), slog.Any("err", errors.Unwrap(r)))
 		})
@@ -69,25 +76,43 @@ func (a *attempt) audit(ctx context.Context, r *v1.Refusal, err error) {
 		a.refusals.Count(r.Reason, a.Source)
 		return
 	}
-	events := []store.Event{{
+	refused := store.Event{
 		Name: store.EnrolmentRefused, Time: a.at, Actor: a.who.actor, Source: a.source(),
 		Object: a.object(), Reason: string(r.Reason), Detail: map[string]string{"operation": a.Operation},
-	}}
-	if c := a.who.cert; c != nil {
-		events[0].Serial, events[0].Issuer = c.Serial[:], c.Issuer
 	}
-	if alarm, ok := errors.AsType[*alarm](err); ok {
-		incident := events[0]
-		incident.Name = store.IncidentOpened
-		incident.Detail = map[string]string{"kind": alarm.incident}
-		if alarm.other != "" {
-			incident.Detail["other"] = alarm.other
-		}
-		events = append(events, incident)
+	if c := a.who.cert; c != nil {
+		refused.Serial, refused.Issuer = c.Serial[:], c.Issuer
+	}
+	events := []store.Event{refused}
+	if more, ok := errors.AsType[*noted](err); ok {
+		maps.Copy(events[0].Detail, more.facts)
+		events = append(events, more.incidents(refused)...)
 	}
 	if err := a.refusals.record(ctx, a.at, events...); err != nil {
 		a.complaints.Do(func() { a.log.Error("refusal not audited", slog.Any("err", err)) })
 	}
+}
+
+// incidents are those that the refusal opens.
+func (e *noted) incidents(refused store.Event) []store.Event {
+	if e.incident == "" {
+		return nil
+	}
+	one := refused
+	one.Name, one.Object = store.IncidentOpened, cmp.Or(e.about, refused.Object)
+	one.Detail = map[string]string{"kind": e.incident}
+	if e.other == "" {
+		return []store.Event{one}
+	}
+	one.Detail["other"] = e.other
+	kind, device, _ := strings.Cut(e.other, " ")
+	if kind != store.HolderDevice {
+		return []store.Event{one}
+	}
+	mirrored := one
+	mirrored.Object, mirrored.Serial, mirrored.Issuer = device, nil, 0
+	mirrored.Detail = map[string]string{"kind": e.incident, "other": kind + " " + one.Object}
+	return []store.Event{one, mirrored}
 }
 
 // object is the device that the request is about, as far as it is known.

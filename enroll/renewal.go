@@ -59,11 +59,12 @@ func (a *attempt) inGrace(ctx context.Context) (bool, error) {
 	if !a.renewal() {
 		return false, nil
 	}
-	p, err := a.compiled(ctx, a.who.device.Product)
+	m, err := a.snap.model(ctx, a.who.device.Product)
 	if err != nil {
 		return false, err
 	}
-	if p.Renewal.Grace == 0 {
+	grace := m.operational.Renewal.Grace
+	if grace == 0 {
 		return false, nil
 	}
 	if err := a.readDevice(ctx, a.who.device); err != nil || a.record == nil {
@@ -84,7 +85,7 @@ func (a *attempt) inGrace(ctx context.Context) (bool, error) {
 	if a.record.State == store.DeviceActive && a.record.ChangedAt.After(from) {
 		from = a.record.ChangedAt
 	}
-	return !a.at.After(from.Add(p.Renewal.Grace)), nil
+	return !a.at.After(from.Add(grace)), nil
 }
 
 // refuseClosed tells a fork from a certificate that was merely one too many. A
@@ -116,17 +117,20 @@ func (a *attempt) refuseClosed(ctx context.Context) error {
 }
 
 func (a *attempt) forked() error {
-	return &alarm{refusal: v1.Refuse(v1.RenewalFork, ""), incident: "renewal-fork"}
+	return &noted{refusal: v1.Refuse(v1.RenewalFork, ""), incident: "renewal-fork"}
 }
 
 // present records the first use of a certificate: older ones of its lineage are
-// closed by it, for the device has shown that it has the newer one.
+// closed by it, for the device has shown that it has the newer one; with
+// renewal.revoke_old they are revoked.
 func (a *attempt) present(ctx context.Context) error {
 	c := a.who.cert
 	if c == nil || c.Presented {
 		return nil
 	}
-	err := a.store.Present(ctx, store.Presentation{Ref: c.Ref, By: a.actor()})
+	err := a.store.Present(ctx, store.Presentation{
+		Ref: c.Ref, RevokeOld: a.renewal() && a.product.Renewal.RevokeOld, By: a.actor(),
+	})
 	switch {
 	case errors.Is(err, store.ErrConflict):
 		return a.judgeAgain(ctx)
@@ -144,7 +148,12 @@ func (a *attempt) judgeAgain(ctx context.Context) error {
 	}
 	a.who.cert = &c
 	a.record, a.lineage = nil, lineage{}
-	if err := a.judgePresented(ctx); err != nil {
+	if a.who.station != nil {
+		err = judge(&c, a.at)
+	} else {
+		err = a.judgePresented(ctx)
+	}
+	if err != nil {
 		return err
 	}
 	// It changed there and back; the next try meets a quieter moment.

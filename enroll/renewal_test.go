@@ -214,7 +214,12 @@ func TestThreat18StatusOnEveryRequest(t *testing.T) {
 // holder makes a certificate of operations-1, stored as the API does.
 func (w *world) holder(kind, name, prof string, tmpl *x509.Certificate) *x509.Certificate {
 	w.Helper()
-	if kind == store.HolderOperator {
+	switch kind {
+	case store.HolderStation:
+		if _, err := w.store.Station(w.ctx(), name); err != nil {
+			w.putStation(name, store.StationSpec{Site: "leipzig", Line: "l3"})
+		}
+	case store.HolderOperator:
 		_, err := w.store.PutOperator(w.ctx(), store.PutOperator{Name: name, Role: "admin", Expect: store.AnyRevision, By: w.by("node")})
 		must(w, err)
 	}
@@ -441,8 +446,9 @@ func TestThreat14CloneOfAKey(t *testing.T) {
 	w.refuses(other.renews(csr(t, d.key)), v1.KeyOfAnotherDevice)
 	w.refuses(withToken(w.token("sensor", "", 1), csr(t, w.devices.key, subject("SN-4"))), v1.KeyOfAnotherDevice)
 	incidents := w.events(store.IncidentOpened)
-	if len(incidents) != 3 || incidents[0].Object != "sensor/SN-3" || incidents[0].Detail["other"] != "device sensor/SN-1" ||
-		incidents[1].Object != "sensor/SN-2" {
+	if len(incidents) != 5 || incidents[0].Object != "sensor/SN-3" || incidents[0].Detail["other"] != "device sensor/SN-1" ||
+		incidents[1].Object != "sensor/SN-1" || incidents[1].Detail["other"] != "device sensor/SN-3" ||
+		incidents[2].Object != "sensor/SN-2" || incidents[4].Object != "sensor/SN-4" {
 		t.Errorf("incidents: %+v", incidents)
 	}
 }

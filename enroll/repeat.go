@@ -42,7 +42,8 @@ func (a *attempt) answerRepeat(ctx context.Context, c store.Certificate, err err
 	}
 	answer := a.answer(&c)
 	answer.Repeated = true
-	return answer, nil
+	err = a.tellBatch(ctx, &answer, nil)
+	return answer, err
 }
 
 // answerSpent serves a token that can no longer pay: the request that it paid
@@ -55,9 +56,6 @@ func (a *attempt) answerSpent(ctx context.Context) (Answer, error) {
 	}
 	if !ok {
 		return Answer{}, a.rejectToken()
-	}
-	if a.product, err = a.compiled(ctx, a.device.Product); err != nil {
-		return Answer{}, err
 	}
 	return a.answerRepeat(ctx, c, nil)
 }

@@ -2,9 +2,12 @@ package enroll
 
 import (
 	"context"
+	"crypto"
+	"crypto/rand"
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/netip"
 	"sync/atomic"
@@ -12,6 +15,7 @@ import (
 
 	v1 "github.com/assay-pki/assay/api/v1"
 	"github.com/assay-pki/assay/ca/profile"
+	"github.com/assay-pki/assay/enroll/nonce"
 	"github.com/assay-pki/assay/enroll/wire"
 	"github.com/assay-pki/assay/store"
 	"golang.org/x/time/rate"
@@ -51,6 +55,8 @@ type Config struct {
 	Log *slog.Logger
 	// Observer may be nil.
 	Observer Observer
+	// Rand makes nonces; nil means crypto/rand.Reader.
+	Rand io.Reader
 }
 
 // IssuerCert is a CA certificate of the authority.
@@ -72,9 +78,12 @@ type Service struct {
 
 	anchors  atomic.Pointer[anchors]
 	verified *recent[[32]byte, store.IssuerID]
-	sources  *sourceLimits
-	products productCache
-	refusals *Refusals
+	// badTokens and anonymous bound sources.
+	badTokens, anonymous *sourceLimits
+	rates                stationRates
+	snap                 atomic.Pointer[snapshot]
+	mint                 *nonce.Mint
+	refusals             *Refusals
 	// complaints keeps a dead store from filling the log.
 	complaints rate.Sometimes
 }
@@ -87,13 +96,18 @@ func New(c Config) (*Service, error) {
 	s := &Service{
 		store: c.Store, issuer: c.Issuer, now: c.Now, clock: c.Clock, log: c.Log, observer: c.Observer,
 		verified:   newRecent[[32]byte, store.IssuerID](maxVerified),
-		sources:    newSourceLimits(),
+		badTokens:  newSourceLimits(failedEvery, failedBurst),
+		anonymous:  newSourceLimits(anonymousEvery, anonymousBurst),
 		refusals:   NewRefusals(c.Store, c.Now, c.Log),
 		complaints: rate.Sometimes{First: 10, Interval: time.Second},
 	}
 	if s.clock == nil {
 		s.clock = func() error { return nil }
 	}
+	if c.Rand == nil {
+		c.Rand = rand.Reader
+	}
+	s.mint = nonce.New(c.Store, c.Rand)
 	if s.observer == nil {
 		s.observer = nobody{}
 	}
@@ -137,6 +151,9 @@ type Request struct {
 	// HasBasic, User, Password: HTTP Basic.
 	HasBasic       bool
 	User, Password string
+	// StationEvidence is a station's statement about the CSR that came beside it
+	// (docs/EVIDENCE.md); nil for none.
+	StationEvidence []byte
 	// CSR is DER. Fault is set instead when the body could not be decoded: it is
 	// answered after the credential was judged.
 	CSR   []byte
@@ -154,8 +171,11 @@ type Answer struct {
 	// Certificate is DER.
 	Certificate []byte
 	// RenewFrom and RenewUntil are when to renew: the client draws a time
-	// between them.
+	// between them. Zero for what is never renewed.
 	RenewFrom, RenewUntil time.Time
+	// Batch of the device and how many more it may have; for stations only.
+	Batch string
+	Left  uint64
 	// Repeated: it had been issued before.
 	Repeated bool
 }
@@ -180,19 +200,25 @@ type attempt struct {
 	Request
 	at time.Time
 
+	snap    *snapshot
 	who     principal
-	product *profile.Profile
+	model   *model
+	product *profile.Profile // of the model
 	csr     *wire.CSR
-	hash    [32]byte // of the CSR
+	key     crypto.PublicKey // of the CSR
+	hash    [32]byte         // of the CSR
 	device  store.DeviceID
 	record  *store.Device // nil: not there yet
 	lineage lineage
+	order   *order // the batch, if one matters
+
+	appraisal appraisal
 }
 
 // decide goes through the steps in the order of reasons.md: the first one that
 // refuses answers.
 func (a *attempt) decide(ctx context.Context) (Answer, error) {
-	if err := a.open(); err != nil {
+	if err := a.open(ctx); err != nil {
 		return Answer{}, err
 	}
 	if err := a.authenticate(ctx); err != nil {
@@ -216,21 +242,27 @@ func (a *attempt) decide(ctx context.Context) (Answer, error) {
 	if err != nil {
 		return Answer{}, err
 	}
+	for _, step := range []func(context.Context) error{a.checkNames, a.appraise} {
+		if err := step(ctx); err != nil {
+			return Answer{}, err
+		}
+	}
 	if plan.existing != nil {
 		return a.answerRepeat(ctx, *plan.existing, nil)
 	}
 	return a.issue(ctx, plan)
 }
 
-// open refuses what is not served at all.
-func (a *attempt) open() error {
+// open refuses what is not served at all, and takes the snapshot.
+func (a *attempt) open(ctx context.Context) (err error) {
 	if a.Operation != wire.OpSimpleEnroll && a.Operation != wire.OpSimpleReenroll {
 		return v1.Refuse(v1.NotFound, "")
 	}
 	if err := a.clock(); err != nil {
 		return &v1.Refusal{Reason: v1.Clock, RetryAfter: retryClock, Err: err}
 	}
-	return nil
+	a.snap, err = a.current(ctx)
+	return err
 }
 
 func (a *attempt) renewal() bool { return a.Operation == wire.OpSimpleReenroll }

@@ -72,31 +72,33 @@ func (a *attempt) findToken(ctx context.Context) (*store.Token, error) {
 // however many bad ones came from the same address.
 func (a *attempt) rejectToken() error {
 	a.who = principal{}
-	if wait := a.sources.failed(a.Source, a.at); wait > 0 {
+	if wait := a.badTokens.taken(a.Source, a.at); wait > 0 {
 		return &v1.Refusal{Reason: v1.RateLimited, RetryAfter: wait}
 	}
 	return v1.Refuse(v1.CredentialRejected, "")
 }
 
-// sourceLimits bounds how many bad tokens a source may try.
+// sourceLimits bounds how much a source may try of one thing.
 type sourceLimits struct {
 	table *recent[netip.Prefix, *rate.Limiter]
+	every time.Duration
+	burst int
 }
 
-func newSourceLimits() *sourceLimits {
-	return &sourceLimits{newRecent[netip.Prefix, *rate.Limiter](maxSources)}
+func newSourceLimits(every time.Duration, burst int) *sourceLimits {
+	return &sourceLimits{newRecent[netip.Prefix, *rate.Limiter](maxSources), every, burst}
 }
 
-// failed counts a bad token. It returns how long the source should wait, 0 when
-// it is within bounds. An IPv6 source is its /64.
-func (l *sourceLimits) failed(source netip.Addr, at time.Time) time.Duration {
+// taken counts one. It returns how long the source should wait, 0 when it is
+// within bounds. An IPv6 source is its /64.
+func (l *sourceLimits) taken(source netip.Addr, at time.Time) time.Duration {
 	limiter := l.table.getOrPut(network(source, 32, 64), func() *rate.Limiter {
-		return rate.NewLimiter(rate.Every(failedEvery), failedBurst)
+		return rate.NewLimiter(rate.Every(l.every), l.burst)
 	})
 	if limiter.AllowN(at, 1) {
 		return 0
 	}
-	return failedEvery
+	return l.every
 }
 
 // network is the part of the internet that an address stands for; the zero

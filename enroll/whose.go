@@ -10,17 +10,14 @@ import (
 	"github.com/assay-pki/assay/store"
 )
 
-// findDevice finds the device that the certificate is for, and what may be in
-// its names; then whether the device is in a state to have one.
+// findDevice finds the device that the certificate is for, and whether it is in
+// a state to have one.
 func (a *attempt) findDevice(ctx context.Context) error {
 	serial, err := a.serial()
 	if err != nil {
 		return err
 	}
 	a.device = store.DeviceID{Product: a.product.Product, Serial: serial}
-	if err := a.checkNames(ctx); err != nil {
-		return err
-	}
 	if err := a.readDevice(ctx, a.device); err != nil {
 		return err
 	}

@@ -44,7 +44,9 @@ type issuer struct {
 	cert  *x509.Certificate
 	clock *clock
 	next  atomic.Uint64
-	fail  atomic.Pointer[error]
+	// births signs for birth profiles.
+	births *issuer
+	fail   atomic.Pointer[error]
 
 	mu     sync.Mutex
 	orders []profile.Order
@@ -81,9 +83,15 @@ func (i *issuer) Sign(_ context.Context, o profile.Order) (profile.Made, error) 
 	if err != nil {
 		return profile.Made{}, err
 	}
+	signer, end := i, i.clock.now().Add(o.Profile.Validity)
+	if o.Profile.Kind == profile.KindBirth {
+		signer, end = i.births, i.births.cert.NotAfter
+	}
+	if !o.NotAfter.IsZero() && o.NotAfter.Before(end) {
+		end = o.NotAfter
+	}
 	tmpl := &x509.Certificate{
-		RawSubject: subject, NotAfter: i.clock.now().Add(o.Profile.Validity),
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+		RawSubject: subject, NotAfter: end, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 	}
 	if san, err := o.Profile.SAN(o.Names); err != nil {
 		return profile.Made{}, err
@@ -94,7 +102,7 @@ func (i *issuer) Sign(_ context.Context, o profile.Order) (profile.Made, error) 
 	if err != nil {
 		return profile.Made{}, err
 	}
-	return i.make(tmpl, key)
+	return signer.make(tmpl, key)
 }
 
 func (i *issuer) make(tmpl *x509.Certificate, key crypto.PublicKey) (profile.Made, error) {
@@ -126,6 +134,7 @@ type world struct {
 	clock                     *clock
 	store                     store.Store
 	root, devices, operations *issuer
+	births                    *issuer
 	service                   *enroll.Service
 	lastKey                   crypto.Signer // of the newest certificate of operations-1
 	log                       *bytes.Buffer
@@ -146,6 +155,8 @@ func newWorld(t testing.TB) *world {
 	w.root = newIssuer(t, 1, store.KindRoot, "root", nil, w.clock)
 	w.devices = newIssuer(t, 2, store.KindDevices, "devices-1", w.root, w.clock)
 	w.operations = newIssuer(t, 3, store.KindOperations, "operations-1", w.root, w.clock)
+	w.births = newIssuer(t, 4, store.KindBirths, "births-1", w.root, w.clock)
+	w.devices.births = w.births
 	s, err := bolt.Create(bolt.Config{Path: filepath.Join(t.TempDir(), "assay.db"), InitialMmapSize: 1 << 24})
 	must(t, err)
 	t.Cleanup(func() {
@@ -200,7 +211,7 @@ func (l *lockedWriter) Write(b []byte) (int, error) {
 	return l.w.Write(b)
 }
 
-func (w *world) issuers() []*issuer   { return []*issuer{w.root, w.devices, w.operations} }
+func (w *world) issuers() []*issuer   { return []*issuer{w.root, w.devices, w.operations, w.births} }
 func (w *world) ctx() context.Context { return context.Background() }
 func (w *world) by(principal string) store.Actor {
 	return store.Actor{Principal: principal, At: w.clock.now()}
@@ -268,7 +279,11 @@ func (w *world) record(c *x509.Certificate) store.Certificate {
 	var serial [16]byte
 	c.SerialNumber.FillBytes(serial[:])
 	index, _ := profile.IndexOf(serial[:])
-	r, err := w.store.Certificate(w.ctx(), store.Ref{Issuer: 2, Index: index})
+	issuer := w.devices.id
+	if c.Issuer.CommonName == "births-1" {
+		issuer = w.births.id
+	}
+	r, err := w.store.Certificate(w.ctx(), store.Ref{Issuer: issuer, Index: index})
 	must(w, err)
 	return r
 }

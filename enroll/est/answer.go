@@ -19,7 +19,9 @@ type answer struct {
 	body        []byte
 
 	base64 bool // the body is
+	secret bool // for this client alone, once
 	renew  string
+	batch  string
 	reason v1.Reason
 	retry  time.Duration
 	allow  string
@@ -43,7 +45,11 @@ func (a answer) send(w http.ResponseWriter) {
 	if a.base64 {
 		set(wire.TransferEncodingField, wire.TransferEncoding)
 	}
+	if a.secret {
+		set("Cache-Control", "no-store")
+	}
 	set(wire.HeaderRenew, a.renew)
+	set(wire.HeaderBatch, a.batch)
 	set(wire.HeaderReason, string(a.reason))
 	set("Allow", a.allow)
 	if a.retry > 0 {

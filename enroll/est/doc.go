@@ -15,7 +15,8 @@
 // are asked for and passed on as they were sent.
 //
 // Clauses: RFC 7030 §3.2, §3.3, §4.1 to §4.3, §4.5; RFC 8951; RFC 8996; RFC 9266.
-// fullcmc, serverkeygen and the nonce resource are not offered and answer 404.
+// The nonce resource is that of draft-ietf-lamps-attestation-freshness. fullcmc
+// and serverkeygen are not offered and answer 404.
 //
 //	server := est.Server(est.Handler(est.Config{Service: service, Log: log}), est.TLSConfig(certificate, false), log)
 //	err := server.ServeTLS(listener, "", "")

@@ -15,7 +15,7 @@ import (
 
 // enroll answers simpleenroll and simplereenroll (RFC 7030 §4.2).
 func (h *handler) enroll(rt route, w http.ResponseWriter, r *http.Request) answer {
-	body, why := readBody(w, r)
+	body, why := readBody(w, r, wire.TypePKCS10, maxBody)
 	if why != nil {
 		return h.refused(rt, r, why)
 	}
@@ -31,29 +31,52 @@ func (h *handler) enroll(rt route, w http.ResponseWriter, r *http.Request) answe
 	if request.CSR, err = wire.DecodeBody(body); err != nil {
 		request.Fault = bodyFault(err)
 	}
+	if field := r.Header.Values(wire.HeaderStationEvidence); len(field) > 0 && request.Fault == nil {
+		request.StationEvidence, request.Fault = stationEvidence(field)
+	}
 	made, err := h.service.Enroll(r.Context(), request)
 	if err != nil {
 		return h.failed(err)
 	}
-	return answer{
+	a := answer{
 		status:      http.StatusOK,
 		contentType: wire.TypeCerts,
 		body:        wire.EncodeBody(wire.CertsOnly(made.Certificate), wantsLines(r)),
 		base64:      true,
-		renew:       wire.FormatRenew(made.RenewFrom, made.RenewUntil),
 	}
+	if !made.RenewFrom.IsZero() {
+		a.renew = wire.FormatRenew(made.RenewFrom, made.RenewUntil)
+	}
+	if made.Batch != "" {
+		a.batch = wire.FormatBatch(made.Batch, made.Left)
+	}
+	return a
+}
+
+// stationEvidence reads the one field of a station's statement.
+func stationEvidence(field []string) ([]byte, *v1.Refusal) {
+	if len(field) > 1 {
+		return nil, v1.Refuse(v1.BadEvidence, wire.HeaderStationEvidence+" stands there twice")
+	}
+	statement, err := wire.ParseStationEvidence(field[0])
+	if err != nil {
+		return nil, &v1.Refusal{
+			Reason: v1.BadEvidence, Detail: wire.HeaderStationEvidence + " is :BASE64: of a statement, at most 8 KiB", Err: err,
+		}
+	}
+	return statement, nil
 }
 
 // readBody checks size and media type, and reads. Content-Transfer-Encoding is
 // ignored (RFC 8951 §3.1).
-func readBody(w http.ResponseWriter, r *http.Request) ([]byte, *v1.Refusal) {
-	if r.ContentLength > maxBody {
+func readBody(w http.ResponseWriter, r *http.Request, mediaType string, limit int64) ([]byte, *v1.Refusal) {
+	if r.ContentLength > limit {
 		return nil, v1.Refuse(v1.TooLarge, "")
 	}
-	if !isPKCS10(r.Header.Get("Content-Type")) {
-		return nil, &v1.Refusal{Reason: v1.MediaType, Next: "set Content-Type: " + wire.TypePKCS10}
+	if !isMediaType(r.Header.Get("Content-Type"), mediaType) {
+		return nil, &v1.Refusal{Reason: v1.MediaType, Next: "set Content-Type: " + mediaType}
 	}
-	limited := http.MaxBytesReader(w, r.Body, maxBody)
+	limited := http.MaxBytesReader(w, r.Body, limit)
 	var body []byte
 	var err error
 	if r.ContentLength >= 0 {
@@ -71,13 +94,13 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, *v1.Refusal) {
 	return nil, &v1.Refusal{Reason: v1.BadBase64, Detail: "the body ends early", Err: err}
 }
 
-// isPKCS10 compares the media type; parameters are tolerated.
-func isPKCS10(field string) bool {
-	if field == wire.TypePKCS10 {
+// isMediaType compares the media type; parameters are tolerated.
+func isMediaType(field, want string) bool {
+	if field == want {
 		return true
 	}
 	t, _, err := mime.ParseMediaType(field)
-	return (err == nil || errors.Is(err, mime.ErrInvalidMediaParameter)) && t == wire.TypePKCS10
+	return (err == nil || errors.Is(err, mime.ErrInvalidMediaParameter)) && t == want
 }
 
 func bodyFault(err error) *v1.Refusal {

@@ -33,6 +33,7 @@ type fake struct {
 
 	mu      sync.Mutex
 	last    enroll.Request
+	asked   enroll.NonceRequest
 	refused []v1.Reason
 }
 
@@ -51,6 +52,13 @@ func (f *fake) Enroll(ctx context.Context, r enroll.Request) (enroll.Answer, err
 	}
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	return enroll.Answer{Certificate: certificate, RenewFrom: at, RenewUntil: at.Add(time.Hour)}, nil
+}
+
+func (f *fake) Nonce(_ context.Context, r enroll.NonceRequest) (enroll.NonceAnswer, error) {
+	f.mu.Lock()
+	f.asked = r
+	f.mu.Unlock()
+	return enroll.NonceAnswer{Nonce: bytes.Repeat([]byte{0xfb}, 32), Expires: 10 * time.Minute}, f.err
 }
 
 func (f *fake) CACerts(context.Context, string) ([][]byte, error) { return f.cacerts, f.err }
@@ -180,7 +188,7 @@ func TestEST099MethodsAndPaths(t *testing.T) {
 		{"DELETE", "/.well-known/est/csrattrs", v1.MethodNotAllowed, "GET"},
 		{"POST", "/.well-known/est/serverkeygen", v1.NotFound, ""}, // EST-003
 		{"POST", "/.well-known/est/fullcmc", v1.NotFound, ""},
-		{"GET", "/.well-known/est/nonce", v1.NotFound, ""},
+		{"DELETE", "/.well-known/est/nonce", v1.MethodNotAllowed, "GET, POST"},
 		{"GET", "/.well-known/est/crls", v1.NotFound, ""}, // EST-084
 		{"GET", "/.well-known/est/", v1.NotFound, ""},
 		{"GET", "/.well-known/est", v1.NotFound, ""},

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"net/netip"
 	"runtime/debug"
+	"slices"
+	"strings"
 
 	v1 "github.com/assay-pki/assay/api/v1"
 	"github.com/assay-pki/assay/enroll"
@@ -16,11 +18,17 @@ import (
 // shown as they are; any other error is answered as internal. It is safe for
 // concurrent use.
 type Service interface {
+	Catalogue
 	Enroll(ctx context.Context, r enroll.Request) (enroll.Answer, error)
-	CACerts(ctx context.Context, label string) ([][]byte, error)
-	CSRAttrs(ctx context.Context, label string) ([]byte, error)
+	Nonce(ctx context.Context, r enroll.NonceRequest) (enroll.NonceAnswer, error)
 	// Refused is told of refusals that this package made by itself.
 	Refused(operation string, reason v1.Reason, source netip.Addr)
+}
+
+// Catalogue is what anybody may know of a label.
+type Catalogue interface {
+	CACerts(ctx context.Context, label string) ([][]byte, error)
+	CSRAttrs(ctx context.Context, label string) ([]byte, error)
 }
 
 // Limits of a handler; the zero value means the defaults of limits.go.
@@ -78,9 +86,9 @@ func (h *handler) answer(rt route, w http.ResponseWriter, r *http.Request) answe
 	if r.TLS == nil || rt.operation == "" {
 		return h.refused(rt, r, v1.Refuse(v1.NotFound, ""))
 	}
-	if want := methodOf(rt.operation); r.Method != want {
+	if methods := methodsOf(rt.operation); !slices.Contains(methods, r.Method) {
 		a := h.refused(rt, r, v1.Refuse(v1.MethodNotAllowed, ""))
-		a.allow = want
+		a.allow = strings.Join(methods, ", ")
 		return a
 	}
 	select {
@@ -94,6 +102,8 @@ func (h *handler) answer(rt route, w http.ResponseWriter, r *http.Request) answe
 		return h.cacerts(rt, r)
 	case wire.OpCSRAttrs:
 		return h.csrattrs(rt, r)
+	case wire.OpNonce:
+		return h.nonce(rt, w, r)
 	}
 	return h.enroll(rt, w, r)
 }

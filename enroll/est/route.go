@@ -25,21 +25,23 @@ func parsePath(r *http.Request) route {
 	if !labelled {
 		label, operation = "", rest
 	}
-	if labelled && !isLabel(label) || methodOf(operation) == "" {
+	if labelled && !isLabel(label) || methodsOf(operation) == nil {
 		return route{}
 	}
 	return route{label, operation}
 }
 
-// methodOf is the method of an operation, empty for what is not served.
-func methodOf(operation string) string {
+// methodsOf are the methods of an operation, nil for what is not served.
+func methodsOf(operation string) []string {
 	switch operation {
 	case wire.OpCACerts, wire.OpCSRAttrs:
-		return http.MethodGet
+		return []string{http.MethodGet}
 	case wire.OpSimpleEnroll, wire.OpSimpleReenroll:
-		return http.MethodPost
+		return []string{http.MethodPost}
+	case wire.OpNonce:
+		return []string{http.MethodGet, http.MethodPost}
 	}
-	return ""
+	return nil
 }
 
 // isLabel is ^[a-z0-9-]{1,32}(\.birth)?$ (threats row 27). A label is only ever

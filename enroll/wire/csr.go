@@ -55,6 +55,16 @@ type Extension struct {
 	Value []byte
 }
 
+// Attribute returns the values of an attribute, nil when it is not there.
+func (c *CSR) Attribute(id asn1.ObjectIdentifier) [][]byte {
+	for i := range c.Attributes {
+		if c.Attributes[i].Type.Equal(id) {
+			return c.Attributes[i].Values
+		}
+	}
+	return nil
+}
+
 // AsksCA says whether the request asks for powers of a CA (threats row 1).
 func (c *CSR) AsksCA() bool { return c.CA || c.PathLen || c.CertSign }
 

@@ -29,4 +29,13 @@ const (
 	// MaxSaltLength bounds the declared salt of RSASSA-PSS: no RSA modulus
 	// that is verified here is longer than 512 octets.
 	MaxSaltLength = 512
+	// MaxStationEvidence bounds the request field of a station's statement, as
+	// text: a header of 16 KiB has room for the rest.
+	MaxStationEvidence = 8 << 10
+	// MaxNonceRequest bounds the JSON that asks for a nonce: a length, and
+	// information about the type of evidence that we do not use.
+	MaxNonceRequest = 4 << 10
+	// MinNonce and MaxNonce are the lengths that the draft knows.
+	MinNonce = 8
+	MaxNonce = 64
 )

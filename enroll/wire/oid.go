@@ -6,6 +6,8 @@ import "encoding/asn1"
 var (
 	OIDExtensionRequest  = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 14}
 	OIDChallengePassword = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 7}
+	// OIDAttestation is id-aa-attestation (draft-ietf-lamps-csr-attestation).
+	OIDAttestation = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 2, 59}
 
 	OIDCommonName   = asn1.ObjectIdentifier{2, 5, 4, 3}
 	OIDSerialNumber = asn1.ObjectIdentifier{2, 5, 4, 5}
