@@ -49,6 +49,13 @@ func (a *attempt) ownKey(ctx context.Context) (bool, error) {
 		return false, nil
 	case err != nil:
 		return false, fmt.Errorf("look up the owner of a key: %w", err)
+	}
+	// Only a key that was certified can have been blocked.
+	switch blocked, err := a.store.KeyBlocked(ctx, a.csr.SPKI); {
+	case err != nil:
+		return false, fmt.Errorf("look up a blocked key: %w", err)
+	case blocked:
+		return false, v1.Refuse(v1.KeyBlocked, "")
 	case c.Holder != store.Holder{Kind: store.HolderDevice, Name: a.device.String()}:
 		return false, a.keyOfAnother(c.Holder.Kind + " " + c.Holder.Name)
 	}

@@ -6,11 +6,11 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"errors"
-	"fmt"
 	"strings"
 	"unicode"
 
 	v1 "github.com/assay-pki/assay/api/v1"
+	"github.com/assay-pki/assay/enroll/keypolicy"
 	"github.com/assay-pki/assay/enroll/wire"
 )
 
@@ -24,18 +24,12 @@ func (a *attempt) readCSR(ctx context.Context) error {
 	if a.csr.AsksCA() || asksCRLSign(a.csr) {
 		return v1.Refuse(v1.CSRAsksCA, "")
 	}
-	key, err := readKey(a.csr.SPKI)
+	key, err := keypolicy.Parse(a.csr.SPKI)
 	if err != nil {
 		return err
 	}
-	if err := checkKey(key, a.csr.SPKI, a.product.Keys); err != nil {
+	if err := keypolicy.Check(key, a.csr.SPKI, a.product.Keys); err != nil {
 		return err
-	}
-	switch blocked, err := a.store.KeyBlocked(ctx, a.csr.SPKI); {
-	case err != nil:
-		return fmt.Errorf("look up a blocked key: %w", err)
-	case blocked:
-		return v1.Refuse(v1.KeyBlocked, "")
 	}
 	a.key = key
 	switch err := a.csr.Verify(key); {

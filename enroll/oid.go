@@ -6,12 +6,4 @@ import "encoding/asn1"
 var (
 	oidCMCRA          = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 3, 28} // id-kp-cmcRA, RFC 6402 §2.10
 	oidSubjectAltName = asn1.ObjectIdentifier{2, 5, 29, 17}
-
-	oidECPublicKey   = asn1.ObjectIdentifier{1, 2, 840, 10045, 2, 1}
-	oidRSAEncryption = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 1}
-	oidEd25519       = asn1.ObjectIdentifier{1, 3, 101, 112}
-
-	oidP256 = asn1.ObjectIdentifier{1, 2, 840, 10045, 3, 1, 7}
-	oidP384 = asn1.ObjectIdentifier{1, 3, 132, 0, 34}
-	oidP521 = asn1.ObjectIdentifier{1, 3, 132, 0, 35}
 )

@@ -16,7 +16,7 @@ func newApply(a *app) *cobra.Command {
 	var dryRun bool
 	c := &cobra.Command{
 		Use:   "apply -f FILE...",
-		Short: "Declare products, operators and the policy in YAML",
+		Short: "Declare products, releases, batches, stations, operators and the policy",
 		Long:  helpApply,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			files = append(files, args...)
@@ -50,6 +50,9 @@ func (a *app) apply(ctx context.Context, files []string, dryRun bool) error {
 	}
 	if len(docs) == 0 {
 		return failNoDocuments(files)
+	}
+	if faults = a.attachManifests(docs); len(faults) > 0 {
+		return failDocuments(faults)
 	}
 	sortDocuments(docs)
 	api, err := a.connect()
@@ -85,23 +88,41 @@ func (a *app) applyAll(ctx context.Context, api *client.Client, docs []document,
 
 func tryAll(ctx context.Context, api *client.Client, docs []document, dry client.Expect) ([]v1.Applied, error) {
 	var faults []v1.Fault
+	code := exitFailure
 	results := make([]v1.Applied, 0, len(docs))
+	news := map[string]bool{}
 	for i := range docs {
 		d := &docs[i]
-		r, err := api.Apply(ctx, d.Document, dry)
-		if refusal, ok := errors.AsType[*v1.Refusal](err); ok && refusal.Reason == v1.BadDocument {
+		r, err := tryOne(ctx, api, d, news, dry)
+		if refusal, ok := errors.AsType[*v1.Refusal](err); ok && (refusal.Reason == v1.BadDocument || len(refusal.Faults) > 0) {
 			faults = append(faults, d.faultsOf(refusal)...)
+			code = max(code, exitOfReason(refusal.Reason))
 			continue
 		}
 		if err != nil {
 			return nil, fmt.Errorf("%s: %s %s: %w", d.at("name"), d.Kind, d.Name, err)
 		}
+		news[keyOf(d.Kind, d.Name)] = r.Result == v1.Created
 		results = append(results, r)
 	}
 	if len(faults) > 0 {
-		return nil, failDocuments(faults)
+		f := failDocuments(faults)
+		f.code = code
+		return nil, f
 	}
 	return results, nil
+}
+
+// tryOne asks what a document would do. One that rests on another of the same
+// files that is not there yet can't be asked about: it would be made.
+func tryOne(ctx context.Context, api *client.Client, d *document, news map[string]bool, dry client.Expect) (v1.Applied, error) {
+	for _, on := range d.rests() {
+		if news[on] {
+			after := v1.Declared{APIVersion: d.APIVersion, Kind: d.Kind, Name: d.Name, Spec: withoutManifest(d.Spec)}
+			return v1.Applied{Result: v1.Created, DryRun: true, After: after}, nil
+		}
+	}
+	return api.Apply(ctx, d.Document, dry)
 }
 
 // faultsOf places the server's faults in the file.

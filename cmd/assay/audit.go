@@ -35,6 +35,20 @@ func newAuditLog(a *app) *cobra.Command {
 	return c
 }
 
+func eventColumns() []string {
+	return []string{"seq", "time", "event", "actor", "object", "reason", "serial", "count", "detail"}
+}
+
+func eventCells(e v1.Event) (string, []string) {
+	count := ""
+	if e.Count > 0 {
+		count = fmt.Sprint(e.Count)
+	}
+	return fmt.Sprint(e.Seq), []string{
+		fmt.Sprint(e.Seq), when(e.Time), e.Name, e.Actor, e.Object, e.Reason, e.Serial, count, details(e.Detail),
+	}
+}
+
 // auditLog shows the newest events, unless --after names where to begin.
 func (a *app) auditLog(ctx context.Context, filter client.EventFilter, limit int) error {
 	api, err := a.connect()
@@ -42,16 +56,7 @@ func (a *app) auditLog(ctx context.Context, filter client.EventFilter, limit int
 		return err
 	}
 	defer api.Close()
-	columns := []string{"seq", "time", "event", "actor", "object", "reason", "serial", "count", "detail"}
-	row := func(e v1.Event) (string, []string) {
-		count := ""
-		if e.Count > 0 {
-			count = fmt.Sprint(e.Count)
-		}
-		return fmt.Sprint(e.Seq), []string{
-			fmt.Sprint(e.Seq), when(e.Time), e.Name, e.Actor, e.Object, e.Reason, e.Serial, count, details(e.Detail),
-		}
-	}
+	columns, row := eventColumns(), eventCells
 	if filter.After > 0 || limit <= 0 {
 		return showList(a, api.Events(ctx, filter), limit, columns, row)
 	}

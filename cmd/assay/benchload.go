@@ -19,10 +19,18 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
+// benchRequest is one certificate to ask for: its key, and the request where it
+// can be made before the clock starts.
+type benchRequest struct {
+	key    *ecdsa.PrivateKey
+	serial string
+	csr    []byte
+}
+
 // makeRequests makes n P-256 keys and their CSRs, DER, before any clock starts.
 // format turns a number into a serial; without one the subject is empty.
-func makeRequests(ctx context.Context, n int, format string, first int) ([][]byte, error) {
-	requests := make([][]byte, n)
+func makeRequests(ctx context.Context, n int, format string, first int) ([]benchRequest, error) {
+	requests := make([]benchRequest, n)
 	workers, ctx := errgroup.WithContext(ctx)
 	workers.SetLimit(runtime.GOMAXPROCS(0))
 	const share = 256
@@ -36,11 +44,11 @@ func makeRequests(ctx context.Context, n int, format string, first int) ([][]byt
 				if format != "" {
 					serial = fmt.Sprintf(format, first+i)
 				}
-				_, csr, err := makeRequest(serial)
+				r, err := makeRequest(serial)
 				if err != nil {
 					return err
 				}
-				requests[i] = csr
+				requests[i] = r
 			}
 			return nil
 		})
@@ -48,36 +56,43 @@ func makeRequests(ctx context.Context, n int, format string, first int) ([][]byt
 	return requests, workers.Wait()
 }
 
-func makeRequest(serial string) (*ecdsa.PrivateKey, []byte, error) {
+func makeRequest(serial string) (benchRequest, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return nil, nil, fmt.Errorf("make a key: %w", err)
+		return benchRequest{}, fmt.Errorf("make a key: %w", err)
 	}
 	template := &x509.CertificateRequest{}
 	if serial != "" {
-		template.Subject = pkix.Name{CommonName: serial, SerialNumber: serial}
+		template.Subject = deviceName(serial)
 	}
 	csr, err := x509.CreateCertificateRequest(rand.Reader, template, key)
 	if err != nil {
-		return nil, nil, fmt.Errorf("make a certificate request: %w", err)
+		return benchRequest{}, fmt.Errorf("make a certificate request: %w", err)
 	}
-	return key, csr, nil
+	return benchRequest{key: key, serial: serial, csr: csr}, nil
 }
 
-// caller is one kept-alive connection: it enrols one request.
-type caller func(ctx context.Context, csr []byte) error
+// deviceName is the subject that a device asks for.
+func deviceName(serial string) pkix.Name {
+	return pkix.Name{CommonName: serial, SerialNumber: serial}
+}
+
+// caller is one connection at a time: it asks for one certificate, and tells
+// how long the nonce took, which is part of the whole.
+type caller func(ctx context.Context, r benchRequest) (nonce time.Duration, err error)
 
 // load is one step of the bench: so many connections, each one request at a
 // time, until the requests or the time are used up.
 type load struct {
 	callers  []caller
-	requests [][]byte
+	requests []benchRequest
 	duration time.Duration
 }
 
 // outcome is what a step saw.
 type outcome struct {
-	latencies []time.Duration // of what was granted, ascending
+	latencies []time.Duration // of what was granted, nonce and all, ascending
+	nonces    []time.Duration // of the nonces alone, ascending
 	failed    int
 	firstErr  error
 	took      time.Duration
@@ -98,39 +113,45 @@ func (l load) run(ctx context.Context) outcome {
 	began := time.Now()
 	for _, call := range l.callers {
 		workers.Go(func() {
-			latencies, failed, err := drive(ctx, call, l.requests, &next)
+			mine := drive(ctx, call, l.requests, &next)
 			mu.Lock()
 			defer mu.Unlock()
-			out.latencies = append(out.latencies, latencies...)
-			out.failed += failed
-			out.firstErr = cmp.Or(out.firstErr, err)
+			out.latencies = append(out.latencies, mine.latencies...)
+			out.nonces = append(out.nonces, mine.nonces...)
+			out.failed += mine.failed
+			out.firstErr = cmp.Or(out.firstErr, mine.firstErr)
 		})
 	}
 	workers.Wait()
 	out.took = time.Since(began)
 	slices.Sort(out.latencies)
+	slices.Sort(out.nonces)
 	return out
 }
 
-func drive(ctx context.Context, call caller, requests [][]byte, next *atomic.Int64) (latencies []time.Duration, failed int, first error) {
+// drive is one connection's share of the load.
+func drive(ctx context.Context, call caller, requests []benchRequest, next *atomic.Int64) (out outcome) {
 	for ctx.Err() == nil {
 		i := next.Add(1) - 1
 		if i >= int64(len(requests)) {
 			break
 		}
 		began := time.Now()
-		err := call(ctx, requests[i])
+		nonce, err := call(ctx, requests[i])
 		switch {
 		case err == nil:
-			latencies = append(latencies, time.Since(began))
+			out.latencies = append(out.latencies, time.Since(began))
+			if nonce > 0 {
+				out.nonces = append(out.nonces, nonce)
+			}
 		case ctx.Err() != nil && errors.Is(err, ctx.Err()):
-			return latencies, failed, first
+			return out
 		default:
-			failed++
-			first = cmp.Or(first, err)
+			out.failed++
+			out.firstErr = cmp.Or(out.firstErr, err)
 		}
 	}
-	return latencies, failed, first
+	return out
 }
 
 // percentile of ascending values, by nearest rank; 0 of none.

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/x509"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -15,7 +14,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/assay-pki/assay/api/client"
-	v1 "github.com/assay-pki/assay/api/v1"
 	"github.com/assay-pki/assay/store/audit"
 )
 
@@ -26,7 +24,7 @@ type demoFlags struct {
 }
 
 func newDemo(a *app) *cobra.Command {
-	d := demoFlags{devices: 50, workers: 8}
+	d := demoFlags{devices: 200, workers: 8}
 	c := &cobra.Command{
 		Use:   "demo",
 		Short: "Tell the whole story on a throwaway authority",
@@ -37,12 +35,10 @@ func newDemo(a *app) *cobra.Command {
 		},
 	}
 	c.Flags().BoolVar(&d.once, "once", false, "stop at the end of the story instead of waiting for Ctrl-C")
-	c.Flags().IntVar(&d.devices, "devices", d.devices, "how many `devices`, 10 to 10000")
+	c.Flags().IntVar(&d.devices, "devices", d.devices, "how many `devices`, 20 to 10000")
 	c.Flags().IntVar(&d.workers, "workers", d.workers, "how many enrol at one time")
 	return c
 }
-
-const demoProduct = "sensor-s1"
 
 // demo is one telling. Any step that does not do what it says ends it with an
 // error.
@@ -52,12 +48,13 @@ type demo struct {
 	at    addresses
 	api   *client.Client
 	root  *x509.Certificate
+	line  *demoLine
 	fleet []*demoDevice
 	sheet sheet
 }
 
 func (a *app) demo(ctx context.Context, f demoFlags) error {
-	if f.devices < 10 || f.devices > 10000 || f.workers < 1 || f.workers > 64 {
+	if f.devices < 20 || f.devices > 10000 || f.workers < 1 || f.workers > 64 {
 		return failDemoSize()
 	}
 	dir, err := os.MkdirTemp("", "assay-demo-")
@@ -80,7 +77,7 @@ func (a *app) demo(ctx context.Context, f demoFlags) error {
 	}
 	err = d.tell(ctx)
 	if err == nil && !f.once && ctx.Err() == nil {
-		a.say.demoWaits(d.at)
+		a.say.demoWaits(d.at, a.flags.dir)
 		<-ctx.Done()
 	}
 	stop()
@@ -152,7 +149,10 @@ func (d *demo) tell(ctx context.Context) error {
 		return err
 	}
 	for _, step := range []func(context.Context) error{
-		d.product, d.tokens, d.enrol, d.refuse, d.renew, d.revoke, d.checkOCSP, d.checkCRL, d.refuseRevoked, d.audit,
+		d.product, d.firmware, d.batch, d.station,
+		d.enrol, d.refuseFirmware, d.refuseSerial, d.count, d.renew,
+		d.hold, d.release, d.decommission, d.checkOCSP, d.checkCRL, d.refuseEnded,
+		d.audit,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -186,20 +186,6 @@ func (d *demo) readRoot() (*x509.Certificate, error) {
 		return nil, err
 	}
 	return parseOneCertificate(text)
-}
-
-func (d *demo) product(ctx context.Context) error {
-	began := time.Now()
-	spec, err := json.Marshal(map[string]any{"description": "Demo sensor", "roles": []string{"sensor"}, "serial_pattern": "^SN-[0-9]{8}$"})
-	if err != nil {
-		return fmt.Errorf("encode the product: %w", err)
-	}
-	applied, err := d.api.Apply(ctx, v1.Document{APIVersion: v1.APIVersion, Kind: v1.KindProduct, Name: demoProduct, Spec: spec}, client.Expect{})
-	if err != nil {
-		return fmt.Errorf("make the product: %w", err)
-	}
-	d.done(began, 1, saidDemoProduct(demoProduct, string(applied.Result)))
-	return nil
 }
 
 // audit exports the log and proves the copy without the node.

@@ -9,16 +9,17 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"golang.org/x/crypto/ocsp"
 	"golang.org/x/sync/errgroup"
 
+	admin "github.com/assay-pki/assay/api/client"
 	v1 "github.com/assay-pki/assay/api/v1"
 	"github.com/assay-pki/assay/enroll/client"
 )
@@ -26,22 +27,16 @@ import (
 // demoDevice is a simulated device: what a real one keeps in its flash.
 type demoDevice struct {
 	serial string
-	token  string
 	key    crypto.Signer
 	cert   *x509.Certificate
 }
 
-// estClient is the device's own connection: with its certificate once it has
-// one, else with its token.
-func (d *demo) estClient(dev *demoDevice) (*client.Client, error) {
-	roots := x509.NewCertPool()
-	roots.AddCert(d.root)
-	config := client.Config{URL: "https://" + d.at.EST, Label: demoProduct, Roots: roots, User: dev.serial, Token: dev.token}
-	if dev.cert != nil {
-		config.User, config.Token = "", ""
-		config.Certificate = &tls.Certificate{Certificate: [][]byte{dev.cert.Raw}, PrivateKey: dev.key}
+func newDeviceKey() (*ecdsa.PrivateKey, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, fmt.Errorf("make a key: %w", err)
 	}
-	return client.New(config)
+	return key, nil
 }
 
 // each runs act for a number of devices, so many at one time, with a bar.
@@ -62,48 +57,29 @@ func (d *demo) each(ctx context.Context, words string, fleet []*demoDevice, act 
 	return workers.Wait()
 }
 
-func (d *demo) tokens(ctx context.Context) error {
-	began := time.Now()
-	for i := range d.devices {
-		serial := fmt.Sprintf("SN-%08d", i+1)
-		t, err := d.api.CreateToken(ctx, v1.TokenRequest{Product: demoProduct, Serial: serial, TTL: "1h"})
-		if err != nil {
-			return fmt.Errorf("make a token for %s: %w", serial, err)
-		}
-		d.fleet = append(d.fleet, &demoDevice{serial: serial, token: t.Token})
-	}
-	d.done(began, d.devices, saidDemoTokens(d.devices))
-	return nil
-}
-
-func (d *demo) enrol(ctx context.Context) error {
-	began := time.Now()
-	err := d.each(ctx, saidDemoEnrolling, d.fleet, func(ctx context.Context, dev *demoDevice) error {
-		return d.certify(ctx, dev, (*client.Client).Enroll, func(key crypto.Signer) ([]byte, error) {
-			return client.NewCSR(key, pkix.Name{CommonName: dev.serial, SerialNumber: dev.serial})
-		})
+// renewal renews a device over a connection of its own, with a new key; the old
+// one shows what firmware runs. The client verifies that the answer is for the
+// new key and chains to the root.
+func (d *demo) renewal(ctx context.Context, dev *demoDevice) error {
+	roots := x509.NewCertPool()
+	roots.AddCert(d.root)
+	c, err := client.New(client.Config{
+		URL: "https://" + d.at.EST, Label: demoProduct, Roots: roots,
+		Certificate: &tls.Certificate{Certificate: [][]byte{dev.cert.Raw}, PrivateKey: dev.key},
 	})
 	if err != nil {
 		return err
 	}
-	d.done(began, len(d.fleet), saidDemoEnrolled(len(d.fleet), d.workers))
-	return nil
-}
-
-// operation is Enroll or Reenroll.
-type operation = func(*client.Client, context.Context, []byte) (*client.Answer, error)
-
-// certify makes a new key for the device and asks for its certificate.
-func (d *demo) certify(ctx context.Context, dev *demoDevice, ask operation, request func(crypto.Signer) ([]byte, error)) error {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	defer c.CloseIdle()
+	key, err := newDeviceKey()
 	if err != nil {
 		return err
 	}
-	csr, err := request(key)
-	if err != nil {
-		return err
-	}
-	answer, err := d.ask(ctx, dev, ask, csr)
+	unit := simulated{product: demoProduct, serial: dev.serial, digest: demoImage(demoRelease)}
+	answer, err := c.Obtain(ctx, client.Request{
+		Key: key, Renews: dev.cert,
+		Evidence: func(_ context.Context, nonce, _ []byte) ([]byte, error) { return unit.evidence(dev.key, key, nonce) },
+	})
 	if err != nil {
 		return err
 	}
@@ -111,138 +87,138 @@ func (d *demo) certify(ctx context.Context, dev *demoDevice, ask operation, requ
 	return nil
 }
 
-// ask sends one request over a connection of the device's own. The client
-// verifies that the answer is for its key and chains to the root.
-func (d *demo) ask(ctx context.Context, dev *demoDevice, ask operation, csr []byte) (*client.Answer, error) {
-	c, err := d.estClient(dev)
-	if err != nil {
-		return nil, err
-	}
-	defer c.CloseIdle()
-	return ask(c, ctx, csr)
-}
-
-// refuse shows two refusals: a token that was used, and another device's name.
-func (d *demo) refuse(ctx context.Context) error {
-	began := time.Now()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return err
-	}
-	csr, err := client.NewCSR(key, pkix.Name{CommonName: d.fleet[0].serial})
-	if err != nil {
-		return err
-	}
-	thief := &demoDevice{serial: d.fleet[0].serial, token: d.fleet[0].token}
-	_, err = d.ask(ctx, thief, (*client.Client).Enroll, csr)
-	if err := wantRefusal(err, v1.CredentialRejected); err != nil {
-		return fmt.Errorf("a used token: %w", err)
-	}
-	if csr, err = client.NewCSR(d.fleet[0].key, pkix.Name{CommonName: d.fleet[1].serial}); err != nil {
-		return err
-	}
-	_, err = d.ask(ctx, d.fleet[0], (*client.Client).Reenroll, csr)
-	if err := wantRefusal(err, v1.ClaimedSerialMismatch); err != nil {
-		return fmt.Errorf("another device's name: %w", err)
-	}
-	d.done(began, 2, saidDemoRefused())
-	return nil
-}
-
-// wantRefusal wants an error to be this refusal.
-func wantRefusal(err error, want v1.Reason) error {
-	refusal, ok := errors.AsType[*client.Refusal](err)
-	if !ok {
-		return fmt.Errorf("got %v, want a refusal %s", err, want)
-	}
-	if refusal.Reason != string(want) {
-		return fmt.Errorf("refused with %s, want %s", refusal.Reason, want)
-	}
-	return nil
-}
-
 // renew gives every fifth device a new key and certificate by its old one.
 func (d *demo) renew(ctx context.Context) error {
 	began := time.Now()
 	fleet := d.fleet[:len(d.fleet)/5]
-	err := d.each(ctx, saidDemoRenewing, fleet, func(ctx context.Context, dev *demoDevice) error {
-		return d.certify(ctx, dev, (*client.Client).Reenroll, func(key crypto.Signer) ([]byte, error) {
-			return client.NewRenewalCSR(key, dev.cert)
-		})
-	})
-	if err != nil {
+	if err := d.each(ctx, saidDemoRenewing, fleet, d.renewal); err != nil {
 		return err
 	}
 	d.done(began, len(fleet), saidDemoRenewed(len(fleet)))
 	return nil
 }
 
-// stolen is the device that the story revokes.
-func (d *demo) stolen() *demoDevice { return d.fleet[len(d.fleet)-1] }
+// The last devices of the fleet are held; the first of them is released again.
+// The ones before them are decommissioned.
+const (
+	demoHeld  = 3
+	demoEnded = 2
+)
 
-func (d *demo) revoke(ctx context.Context) error {
-	began := time.Now()
-	change, err := d.api.Revoke(ctx, v1.RevocationRequest{
-		Device: demoProduct + "/" + d.stolen().serial, Reason: "keyCompromise", Comment: "stolen", Ticket: "DEMO-1",
-	})
-	if err != nil {
-		return fmt.Errorf("revoke: %w", err)
+func (d *demo) held() []*demoDevice { return d.fleet[len(d.fleet)-demoHeld:] }
+
+func (d *demo) ended() []*demoDevice {
+	end := len(d.fleet) - demoHeld
+	return d.fleet[end-demoEnded : end]
+}
+
+// change does one act on devices and wants each to be in a state afterwards.
+func (d *demo) change(ctx context.Context, fleet []*demoDevice, act deviceAct, want string) error {
+	for _, dev := range fleet {
+		change, err := act(d.api, ctx, demoProduct, dev.serial, v1.Act{Comment: "demo", Ticket: "DEMO-1"}, false)
+		if err != nil {
+			return fmt.Errorf("device %s: %w", dev.serial, err)
+		}
+		if change.Device == nil || change.Device.State != want || len(change.Changed) != 1 {
+			return fmt.Errorf("device %s: %d certificates changed, want 1 and state %s", dev.serial, len(change.Changed), want)
+		}
 	}
-	if len(change.Changed) != 1 {
-		return fmt.Errorf("revoke: %d certificates changed, want 1", len(change.Changed))
-	}
-	d.done(began, 1, saidDemoRevoked(d.stolen().serial))
 	return nil
 }
 
-// checkOCSP asks about a good device and the revoked one.
+func (d *demo) hold(ctx context.Context) error {
+	began := time.Now()
+	if err := d.change(ctx, d.held(), (*admin.Client).Hold, "held"); err != nil {
+		return err
+	}
+	if err := wantRefusal(d.renewal(ctx, d.held()[1]), v1.DeviceHeld, v1.CertificateHeld); err != nil {
+		return fmt.Errorf("renewal of a held device: %w", err)
+	}
+	d.done(began, demoHeld, saidDemoHeld(demoHeld))
+	return nil
+}
+
+// release undoes one hold: its device renews again.
+func (d *demo) release(ctx context.Context) error {
+	began := time.Now()
+	released := d.held()[:1]
+	if err := d.change(ctx, released, (*admin.Client).Release, "active"); err != nil {
+		return err
+	}
+	if err := d.renewal(ctx, released[0]); err != nil {
+		return fmt.Errorf("renewal of a released device: %w", err)
+	}
+	d.done(began, 1, saidDemoReleased(released[0].serial))
+	return nil
+}
+
+func (d *demo) decommission(ctx context.Context) error {
+	began := time.Now()
+	if err := d.change(ctx, d.ended(), (*admin.Client).Decommission, "decommissioned"); err != nil {
+		return err
+	}
+	d.done(began, demoEnded, saidDemoEnded(demoEnded))
+	return nil
+}
+
+// checkOCSP asks about devices of every fate.
 func (d *demo) checkOCSP(ctx context.Context) error {
 	began := time.Now()
 	issuer, err := d.issuerOf(ctx, d.fleet[0].cert, "")
 	if err != nil {
 		return err
 	}
-	for _, row := range []struct {
-		dev  *demoDevice
-		want int
-	}{{d.fleet[0], ocsp.Good}, {d.stolen(), ocsp.Revoked}} {
+	rows := []struct {
+		dev            *demoDevice
+		status, reason int
+	}{
+		{d.fleet[0], ocsp.Good, 0},
+		{d.held()[0], ocsp.Good, 0},
+		{d.held()[1], ocsp.Revoked, ocsp.CertificateHold},
+		{d.ended()[0], ocsp.Revoked, ocsp.CessationOfOperation},
+	}
+	for _, row := range rows {
 		answer, err := d.askOCSP(ctx, "http://"+d.at.HTTP+"/ocsp", row.dev.cert, issuer)
 		if err != nil {
 			return err
 		}
-		if answer.Status != row.want {
-			return fmt.Errorf("OCSP says %d of %s, want %d", answer.Status, row.dev.serial, row.want)
+		if answer.Status != row.status || answer.RevocationReason != row.reason {
+			return fmt.Errorf("OCSP says %d (%s) of %s, want %d (%s)", answer.Status, reasonName(answer.RevocationReason),
+				row.dev.serial, row.status, reasonName(row.reason))
 		}
 	}
-	d.done(began, 2, saidDemoOCSP())
+	d.done(began, len(rows), saidDemoOCSP())
 	return nil
 }
 
 // crlPatience is what revocation promises for shard CRLs.
 const crlPatience = 2 * time.Second
 
-// checkCRL waits until the complete CRL and the shard that the certificate
-// names have the revoked device, and no other.
+// checkCRL waits until the complete CRL has exactly those held and those
+// decommissioned, and until the shard that each certificate names has it.
 func (d *demo) checkCRL(ctx context.Context) error {
 	began := time.Now()
-	dev := d.stolen()
-	issuer, err := d.issuerOf(ctx, dev.cert, "")
+	gone := slices.Concat(d.held()[1:], d.ended())
+	issuer, err := d.issuerOf(ctx, gone[0].cert, "")
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, crlPatience)
 	defer cancel()
-	urls := []string{dev.cert.CRLDistributionPoints[0], "http://" + d.at.HTTP + "/crl/devices-1.crl"}
-	for _, url := range urls {
-		if err := d.waitListed(ctx, url, issuer, dev.cert); err != nil {
+	if err := d.waitListed(ctx, "http://"+d.at.HTTP+"/crl/devices-1.crl", issuer, gone, len(gone)); err != nil {
+		return err
+	}
+	for _, dev := range gone {
+		if err := d.waitListed(ctx, dev.cert.CRLDistributionPoints[0], issuer, []*demoDevice{dev}, len(gone)); err != nil {
 			return err
 		}
 	}
-	d.done(began, len(urls), saidDemoCRL())
+	d.done(began, 1+len(gone), saidDemoCRL(len(gone)))
 	return nil
 }
 
-func (d *demo) waitListed(ctx context.Context, url string, issuer, cert *x509.Certificate) error {
+// waitListed fetches a CRL until it has the devices, and never more than most.
+func (d *demo) waitListed(ctx context.Context, url string, issuer *x509.Certificate, gone []*demoDevice, most int) error {
 	again := time.NewTicker(50 * time.Millisecond)
 	defer again.Stop()
 	for {
@@ -250,17 +226,30 @@ func (d *demo) waitListed(ctx context.Context, url string, issuer, cert *x509.Ce
 		if err != nil {
 			return err
 		}
-		if n := len(list.RevokedCertificateEntries); n > 1 {
-			return fmt.Errorf("%s lists %d certificates, want 1", url, n)
-		} else if n == 1 && list.RevokedCertificateEntries[0].SerialNumber.Cmp(cert.SerialNumber) == 0 {
+		if n := len(list.RevokedCertificateEntries); n > most {
+			return fmt.Errorf("%s lists %d certificates, want %d at most", url, n, most)
+		}
+		if listed(list, gone) {
 			return nil
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%s does not list the revoked device within %s", url, crlPatience)
+			return fmt.Errorf("%s does not list what was revoked within %s", url, crlPatience)
 		case <-again.C:
 		}
 	}
+}
+
+func listed(list *x509.RevocationList, gone []*demoDevice) bool {
+	found := 0
+	for _, dev := range gone {
+		for _, e := range list.RevokedCertificateEntries {
+			if e.SerialNumber.Cmp(dev.cert.SerialNumber) == 0 {
+				found++
+			}
+		}
+	}
+	return found == len(gone)
 }
 
 func (d *demo) fetchCRL(ctx context.Context, url string, issuer *x509.Certificate) (*x509.RevocationList, error) {
@@ -278,19 +267,18 @@ func (d *demo) fetchCRL(ctx context.Context, url string, issuer *x509.Certificat
 	return list, nil
 }
 
-// refuseRevoked: the revoked device cannot come back by itself.
-func (d *demo) refuseRevoked(ctx context.Context) error {
+// refuseEnded: a decommissioned device cannot come back, by itself or by the
+// line.
+func (d *demo) refuseEnded(ctx context.Context) error {
 	began := time.Now()
-	dev := d.stolen()
-	csr, err := client.NewRenewalCSR(dev.key, dev.cert)
-	if err != nil {
+	dev := d.ended()[0]
+	if err := wantRefusal(d.renewal(ctx, dev), v1.CertificateRevoked, v1.DeviceDecommissioned); err != nil {
+		return fmt.Errorf("renewal of a decommissioned device: %w", err)
+	}
+	if err := d.refuseUnit(ctx, dev.serial, demoRelease, v1.DeviceDecommissioned); err != nil {
 		return err
 	}
-	_, err = d.ask(ctx, dev, (*client.Client).Reenroll, csr)
-	if err := wantRefusal(err, v1.CertificateRevoked); err != nil {
-		return fmt.Errorf("renewal of the revoked device: %w", err)
-	}
-	d.done(began, 1, saidDemoRevokedRefused())
+	d.done(began, 2, saidDemoEndedRefused())
 	return nil
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -12,30 +13,28 @@ import (
 )
 
 func newDevice(a *app) *cobra.Command {
-	return group("device", "Devices: look at them, hold, release, decommission",
-		newDeviceList(a), newDeviceShow(a),
+	return group("device", "Devices: look at them, hold, release, decommission, rework, scrap",
+		newDeviceList(a), newDeviceShow(a), newDeviceTimeline(a),
 		newDeviceAct(a, "hold", "Suspend a device and all its certificates", (*client.Client).Hold),
 		newDeviceAct(a, "release", "Undo a hold", (*client.Client).Release),
 		newDeviceAct(a, "decommission", "End a device for ever", (*client.Client).Decommission),
+		newDeviceAct(a, "rework", "Let a station give a device a new key, once", (*client.Client).Rework),
+		newDeviceAct(a, "scrap", "End a device that never left the factory", (*client.Client).Scrap),
 	)
 }
 
 func newDeviceList(a *app) *cobra.Command {
 	var filter client.DeviceFilter
-	var query string
 	var limit int
 	c := &cobra.Command{
-		Use: "list", Short: "List devices", Args: wants(),
+		Use: "list", Short: "List devices", Long: helpDeviceList, Args: wants(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if query != "" {
-				return failLater("device list --query", "use --product and --state")
-			}
 			return a.deviceList(cmd.Context(), filter, limit)
 		},
 	}
 	c.Flags().StringVar(&filter.Product, "product", "", "of this `product`")
 	c.Flags().StringVar(&filter.State, "state", "", "in this `state`: expected, active, held, decommissioned, scrapped")
-	c.Flags().StringVar(&query, "query", "", "not available in this version")
+	c.Flags().StringVar(&filter.Query, "query", "", "those that match this `query`")
 	limitFlag(c.Flags(), &limit)
 	return c
 }
@@ -46,10 +45,11 @@ func (a *app) deviceList(ctx context.Context, filter client.DeviceFilter, limit 
 		return err
 	}
 	defer api.Close()
-	columns := []string{"device", "state", "reason", "certificates", "activated", "changed"}
+	columns := []string{"device", "state", "reason", "batch", "firmware", "tier", "certificates", "activated", "changed"}
 	return showList(a, api.Devices(ctx, filter), limit, columns, func(d v1.Device) (string, []string) {
 		return d.ID, []string{
-			d.ID, d.State, d.Reason, strconv.Itoa(d.CertificateCount), when(d.ActivatedAt), when(d.ChangedAt),
+			d.ID, d.State, d.Reason, d.Batch, runs(d), d.Tier,
+			strconv.Itoa(d.CertificateCount), when(d.ActivatedAt), when(d.ChangedAt),
 		}
 	})
 }
@@ -81,12 +81,7 @@ func (a *app) deviceShow(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	err = a.show(object(
-		d, d.ID,
-		"device", d.ID, "state", d.State, "reason", d.Reason,
-		"activated", when(d.ActivatedAt), "changed", when(d.ChangedAt),
-		"certificates", strconv.Itoa(d.CertificateCount),
-	))
+	err = a.show(deviceSheet(d))
 	if err != nil || a.flags.output != "table" || len(d.Certificates) == 0 {
 		return err
 	}
@@ -95,6 +90,74 @@ func (a *app) deviceShow(ctx context.Context, id string) error {
 		s.add(c, c.Serial, certificateCells(c)...)
 	}
 	a.blankLine()
+	return a.show(s)
+}
+
+func deviceSheet(d v1.Device) sheet {
+	return object(
+		d, d.ID,
+		"device", d.ID, "state", d.State, "reason", d.Reason, "rework", yesNo(d.Rework),
+		"batch", d.Batch, "site", d.Site, "line", d.Line, "station", d.Station,
+		"vendor id", d.VendorID, "attributes", details(d.Attributes),
+		"firmware", runs(d), "tier", tierText(d.Tier), "evidence", evidenceText(d),
+		"activated", when(d.ActivatedAt), "renewed", when(d.RenewedAt), "seen", when(d.SeenAt), "changed", when(d.ChangedAt),
+		"certificates", strconv.Itoa(d.CertificateCount),
+	)
+}
+
+// runs is the firmware that the newest appraisal found: its version, and with
+// several components their names too.
+func runs(d v1.Device) string {
+	words := make([]string, len(d.Firmware))
+	for i, c := range d.Firmware {
+		words[i] = c.Component + "=" + c.Version
+		if len(d.Firmware) == 1 {
+			words[i] = c.Version
+		}
+	}
+	return list(words)
+}
+
+func evidenceText(d v1.Device) string {
+	if d.Format == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s, fresh: %s", d.Format, d.Fresh)
+}
+
+func newDeviceTimeline(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use: "timeline ID", Short: "Show what happened to a device", Long: helpID, Args: wants("ID"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			named, err := a.readSubject(args[0])
+			if err != nil {
+				return err
+			}
+			return a.withAPI(func(api *client.Client) error {
+				product, serial, err := resolveDevice(cmd.Context(), api, named)
+				if err != nil {
+					return err
+				}
+				t, err := api.Timeline(cmd.Context(), product, serial)
+				if err != nil {
+					return err
+				}
+				return a.showTimeline(t)
+			})
+		},
+	}
+}
+
+// showTimeline is a list of events, as audit log shows it.
+func (a *app) showTimeline(t v1.Timeline) error {
+	s := sheet{columns: eventColumns()}
+	for _, e := range t.Events {
+		name, cells := eventCells(e)
+		s.add(e, name, cells...)
+	}
+	if t.More {
+		a.say.olderEvents(t.ID)
+	}
 	return a.show(s)
 }
 
@@ -127,11 +190,14 @@ func newDeviceAct(a *app, verb, short string, act deviceAct) *cobra.Command {
 		},
 	}
 	actFlags(c, &body.Comment, &body.Ticket, &dryRun)
-	if verb == "decommission" {
+	if final(verb) {
 		c.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
 	}
 	return c
 }
+
+// final tells whether an act can't be undone.
+func final(verb string) bool { return verb == "decommission" || verb == "scrap" }
 
 // actFlags are the flags of everything that changes a status.
 func actFlags(c *cobra.Command, comment, ticket *string, dryRun *bool) {
@@ -154,8 +220,8 @@ func (a *app) deviceAct(ctx context.Context, verb, id string, act deviceAct, bod
 	if err != nil {
 		return err
 	}
-	if verb == "decommission" && !dryRun {
-		if err := a.sure(yes, askDecommission(product+"/"+serial)); err != nil {
+	if final(verb) && !dryRun {
+		if err := a.sure(yes, askEnd(verb, product+"/"+serial)); err != nil {
 			return err
 		}
 	}

@@ -17,6 +17,8 @@
 //
 //	assay init --yes
 //	assay serve &
-//	assay product create sensor
-//	assay token create --product sensor
+//	assay product create sensor --evidence station
+//	assay firmware add sensor 1.0 --file image.bin
+//	assay batch create b1 --product sensor --manifest serials.csv --site s --line l
+//	assay station create st-1 --site s --line l --out station
 package main

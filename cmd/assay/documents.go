@@ -20,6 +20,8 @@ type document struct {
 	// before is the number of lines above it in the file.
 	before int
 	places places
+	// manifest is the file whose text goes with a Batch.
+	manifest string
 }
 
 // at is the document's field as FILE:LINE.
@@ -30,6 +32,9 @@ func (d *document) at(field string) string {
 // locate turns the server's fault at a field into one at FILE:LINE. The server
 // names fields with or without the leading spec.
 func (d *document) locate(f v1.Fault) v1.Fault {
+	if rest, ok := strings.CutPrefix(f.At, atManifest); ok && d.manifest != "" {
+		return v1.Fault{At: d.manifest + ":" + rest, Reason: f.Reason}
+	}
 	field := f.At
 	if _, known := d.places[field]; !known && !strings.HasPrefix(field, "spec") {
 		field = join("spec", field)
@@ -42,9 +47,10 @@ func (d *document) locate(f v1.Fault) v1.Fault {
 }
 
 // kindOrder is the order of work, whatever the order in the files: a document
-// may rest on those before it. Kinds that this version does not have come with
-// the others, so that they are named as such.
-var kindOrder = [...]string{v1.KindPolicy, v1.KindProduct, "Firmware", "Batch", "Station", v1.KindOperator}
+// may rest on those before it.
+var kindOrder = [...]string{
+	v1.KindPolicy, v1.KindProduct, v1.KindFirmware, v1.KindBatch, v1.KindStation, v1.KindOperator,
+}
 
 // sortDocuments puts documents in the order of work.
 func sortDocuments(docs []document) {
@@ -169,11 +175,7 @@ func (d *document) check() []v1.Fault {
 	if d.APIVersion != v1.APIVersion {
 		wrong("apiVersion", "apiVersion: "+oneOf(d.APIVersion, v1.APIVersion))
 	}
-	switch d.Kind {
-	case v1.KindPolicy, v1.KindProduct, v1.KindOperator:
-	case "Firmware", "Batch", "Station":
-		wrong("kind", notAvailable("kind "+d.Kind))
-	default:
+	if !slices.Contains(kindOrder[:], d.Kind) {
 		wrong("kind", "kind: "+oneOf(d.Kind, kindOrder[:]...))
 	}
 	if d.Name == "" {
@@ -191,7 +193,7 @@ func doubled(docs []document) []v1.Fault {
 	seen := map[string]*document{}
 	for i := range docs {
 		d := &docs[i]
-		key := d.Kind + " " + d.Name
+		key := keyOf(d.Kind, d.Name)
 		if first, ok := seen[key]; ok {
 			faults = append(faults, v1.Fault{At: d.at("name"), Reason: declaredTwice(key, first.at("name"))})
 			continue

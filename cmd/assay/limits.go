@@ -9,6 +9,8 @@ const (
 	maxDocumentsBytes = 16 << 20
 	// maxDocuments bounds the documents of one file.
 	maxDocuments = 10_000
+	// maxManifestBytes bounds a batch's manifest: a million rows.
+	maxManifestBytes = 256 << 20
 	// maxSmallFile bounds certificates, keys and CSRs read from disk.
 	maxSmallFile = 1 << 20
 	// maxCRLBytes bounds a CRL read from a file or URL: a million entries are 40 MB.

@@ -51,8 +51,9 @@ func newProductCreate(a *app) *cobra.Command {
 	return c
 }
 
-// tiers is the evidence of --evidence: formats, tier of the first certificate
-// and of renewals.
+// tiers is the evidence of --evidence: formats, least tier of the first
+// certificate and of renewals. A device renews where no station is, so that
+// station evidence is followed by its own.
 func tiers(evidence string) (formats []string, tier, renewal string, ok bool) {
 	switch evidence {
 	case "none":
@@ -60,7 +61,7 @@ func tiers(evidence string) (formats []string, tier, renewal string, ok bool) {
 	case "self":
 		return []string{"self"}, "T0", "T1", true
 	case "station":
-		return []string{"station"}, "T1s", "T1", true
+		return []string{"station", "self"}, "T1s", "T1", true
 	case "dice", "tpm", "eat":
 		return []string{evidence}, "T3", "T3", true
 	}
@@ -111,7 +112,7 @@ func (a *app) productCreate(ctx context.Context, name string, p productFlags) er
 	if err != nil {
 		return err
 	}
-	a.say.productMade(applied)
+	a.say.productMade(applied, p.evidence != "none")
 	return a.show(a.appliedSheet(applied))
 }
 
@@ -141,6 +142,10 @@ type productFacts struct {
 		Admit    []string `json:"admit"`
 		Validity string   `json:"validity"`
 	} `json:"operational"`
+	Birth    *struct{} `json:"birth"`
+	Firmware struct {
+		Formats []string `json:"formats"`
+	} `json:"firmware"`
 }
 
 func newProductList(a *app) *cobra.Command {
@@ -153,14 +158,15 @@ func newProductList(a *app) *cobra.Command {
 				return err
 			}
 			defer api.Close()
-			columns := []string{"name", "revision", "validity", "admit", "keys", "changed", "description"}
+			columns := []string{"name", "revision", "validity", "admit", "keys", "evidence", "birth", "changed", "description"}
 			return showList(a, api.Products(cmd.Context()), limit, columns, func(p v1.Product) (string, []string) {
 				var facts productFacts
 				// A spec of a newer server is shown as far as it is understood.
 				_ = json.Unmarshal(p.Spec, &facts)
 				return p.Name, []string{
 					p.Name, revisionText(p.Revision), facts.Operational.Validity, list(facts.Operational.Admit),
-					list(facts.Keys.Allow), when(p.ChangedAt), facts.Description,
+					list(facts.Keys.Allow), list(facts.Firmware.Formats), yesNo(facts.Birth != nil),
+					when(p.ChangedAt), facts.Description,
 				}
 			})
 		},

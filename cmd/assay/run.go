@@ -68,14 +68,15 @@ func newRoot(a *app) *cobra.Command {
 	}
 	a.flags.bind(root.PersistentFlags())
 	addCommands(root, a)
+	showExamples(root)
 	return root
 }
 
 // addCommands hangs every noun below the root, one file each.
 func addCommands(root *cobra.Command, a *app) {
 	root.AddCommand(
-		newInit(a), newServe(a), newApply(a), newProduct(a), newPolicy(a), newToken(a),
-		newDevice(a), newCert(a), newRevoke(a), newCRL(a), newOCSP(a),
+		newInit(a), newServe(a), newApply(a), newProduct(a), newFirmware(a), newBatch(a), newStation(a), newLine(a),
+		newPolicy(a), newToken(a), newDevice(a), newIncident(a), newCert(a), newRevoke(a), newCRL(a), newOCSP(a),
 		newOperator(a), newCA(a), newAudit(a), newDoctor(a), newConfig(a),
 		newContext(a), newBench(a), newDemo(a), newVersion(a),
 	)

@@ -8,10 +8,13 @@ import (
 	"github.com/jedib0t/go-pretty/v6/progress"
 )
 
-const helpDemo = `Tell the whole story on a throwaway authority: init, serve, a product, devices that
-enrol by token over real TLS, two refusals, renewals, a revocation with its OCSP
-answer and CRLs, and the proof of the audit log. Then the node stays up until Ctrl-C
-(--once: it ends). Any step that does not do what it says ends it with an error.`
+const helpDemo = `Tell the whole story on a throwaway authority: a product with an approved firmware
+release, a production batch with a manifest of serials, and a station, whose line
+enrols simulated devices through real EST over TLS with real evidence. One with
+firmware that is not approved and one that is not in the manifest are refused; some
+renew; some are held, released and decommissioned; OCSP and CRLs over HTTP say so; the
+audit log is proved. Then the node stays up until Ctrl-C (--once: it ends). Any step
+that does not do what it says ends it with an error.`
 
 // What the steps say.
 const (
@@ -25,25 +28,57 @@ func saidDemoInit(issuers []string) string {
 
 func saidDemoServe(at addresses) string { return "node up, EST on https://" + at.EST }
 
-func saidDemoProduct(name, result string) string { return "product " + name + " " + result }
-
-func saidDemoTokens(n int) string { return fmt.Sprintf("%d tokens, each for one serial", n) }
-
-func saidDemoEnrolled(n, workers int) string {
-	return fmt.Sprintf("%d devices enrolled by token, %d at a time, each over TLS of its own", n, workers)
+func saidDemoProduct(name string) string {
+	return "product " + name + " made: first by the station's evidence, then by its own"
 }
 
-func saidDemoRefused() string { return "a used token and another device's name refused" }
+func saidDemoFirmware(approved, draft string) string {
+	return "firmware " + approved + " approved, " + draft + " a draft"
+}
 
-func saidDemoRenewed(n int) string { return fmt.Sprintf("%d devices renewed with a new key", n) }
+func saidDemoBatch(name string, n int) string {
+	return fmt.Sprintf("batch %s open, %d serials in its manifest", name, n)
+}
 
-func saidDemoRevoked(serial string) string { return "device " + serial + " revoked, keyCompromise" }
+func saidDemoStation(name, site, line string) string {
+	return fmt.Sprintf("station %s made for %s, line %s", name, site, line)
+}
 
-func saidDemoOCSP() string { return "OCSP: the good one good, the revoked one revoked" }
+func saidDemoEnrolled(n, workers int) string {
+	return fmt.Sprintf("%d devices enrolled by the line, %d at a time, firmware checked", n, workers)
+}
 
-func saidDemoCRL() string { return "CRLs, shard and complete: the revoked one listed, signatures good" }
+func saidDemoRefusedFirmware(serial, version string) string {
+	return "device " + serial + " refused: firmware " + version + " is not approved"
+}
 
-func saidDemoRevokedRefused() string { return "the revoked device may not renew" }
+func saidDemoRefusedSerial(serial string) string {
+	return "device " + serial + " refused: not in the manifest"
+}
+
+func saidDemoCounted(used, limit uint64) string {
+	return fmt.Sprintf("batch and line agree: %d of %d", used, limit)
+}
+
+func saidDemoRenewed(n int) string {
+	return fmt.Sprintf("%d devices renewed with a new key, firmware checked again", n)
+}
+
+func saidDemoHeld(n int) string { return fmt.Sprintf("%d devices held: they may not renew", n) }
+
+func saidDemoReleased(serial string) string { return "device " + serial + " released: it renews again" }
+
+func saidDemoEnded(n int) string { return fmt.Sprintf("%d devices decommissioned", n) }
+
+func saidDemoOCSP() string { return "OCSP: good, released, held and decommissioned told apart" }
+
+func saidDemoCRL(n int) string {
+	return fmt.Sprintf("CRLs, shards and complete: the %d revoked listed and no other, signatures good", n)
+}
+
+func saidDemoEndedRefused() string {
+	return "a decommissioned device may not come back, by itself or by the line"
+}
 
 func saidDemoAudit() string { return "audit log exported and proved" }
 
@@ -51,14 +86,15 @@ func (s *say) demoStep(words string) {
 	fmt.Fprintln(s.err, paint(s.errColour, green, "ok")+"  "+printable(words))
 }
 
-func (s *say) demoWaits(at addresses) {
+func (s *say) demoWaits(at addresses, dir string) {
 	s.note("")
 	s.serving(at)
+	s.note("look around: assay --dir %s device list --query 'state=held'", dir)
 	s.note("the node stays up until Ctrl-C; everything of it is then removed")
 }
 
 func failDemoSize() error {
-	return &failure{code: exitUsage, what: "the demo takes 10 to 10000 devices and 1 to 64 workers", next: "assay demo --devices 50 --workers 8"}
+	return &failure{code: exitUsage, what: "the demo takes 20 to 10000 devices and 1 to 64 workers", next: "assay demo --devices 50 --workers 8"}
 }
 
 // bar shows how far long work has come, on a terminal alone.

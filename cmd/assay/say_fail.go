@@ -44,8 +44,7 @@ func failUsage(cmd *cobra.Command, err error) *failure {
 
 // laterCommands are in the documentation, and not in this version.
 var laterCommands = [...]string{
-	"firmware", "batch", "station", "line", "approval", "incident", "backup", "report",
-	"console", "status", "store", "edge", "label",
+	"approval", "backup", "report", "console", "status", "store", "edge", "label",
 }
 
 func failUnknownCommand(cmd *cobra.Command, word string) *failure {

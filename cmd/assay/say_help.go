@@ -24,8 +24,9 @@ changed later, only with a new generation of issuers.`
 const helpServe = `Run a node until it is told to stop. Port 0 takes a free port; the addresses are
 printed and written to DIR/run/addresses.json. Settings: assay config view.`
 
-const helpApply = `Declare Policy, Product and Operator documents. Work is done in this order whatever
-the order in the files. Every document is tried first: faults come all at once, as
+const helpApply = `Declare Policy, Product, Firmware, Batch, Station and Operator documents. Work is done
+in this order whatever the order in the files. A batch's manifest is a file beside the
+document; a station's credential is a command: assay station certify. Every document is tried first: faults come all at once, as
 FILE:LINE, and a faulty file changes nothing. Nothing is deleted by absence.
 
   apiVersion: assay/v1
@@ -57,12 +58,18 @@ const helpDoctor = `Look at the directory (modes, settings, store), then ask the
 finds: clock, disk, CRLs, OCSP, expiry. Each finding names the command that mends
 it. The exit code is 1 if there is an error.`
 
-const helpBench = `Keys and requests are made before the clock starts; each connection is kept alive.
+const helpBench = `Keys and requests are made before the clock starts; each connection is kept alive,
+or with --fresh or --resume a new one is opened for each enrolment or renewal.
 With --pid the server's CPU time per enrolment is shown, also as multiples of v:
 the CPU time of one P-256 verify, measured in the same run.
 
+With --evidence self each enrolment fetches a nonce and makes its request about it:
+rate, latency and CPU time are those of the whole; the nonce's share is shown apart.
+
   TOKEN=$(assay token create --product sensor --uses 20000)
-  assay bench --product sensor --token $TOKEN --count 5000`
+  assay bench --product sensor --token $TOKEN --count 5000
+  assay bench --station DIR --batch B --serials SN-%08d --evidence self --digest sha256:HEX
+  assay bench --product sensor --token $TOKEN --renew --resume`
 
 // configHeader begins the assay.yaml that init writes.
 const configHeader = `# Settings of this node. Flags win over ASSAY_* variables (listen.est is

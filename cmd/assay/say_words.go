@@ -85,10 +85,6 @@ const (
 	askPublicURL = "Public URL of CRLs and OCSP, as http://pki.example.com (empty: a local authority for trials)"
 )
 
-func askDecommission(device string) string {
-	return "Decommission " + device + " for ever?"
-}
-
 func askRevoke(r v1.RevocationRequest) string {
 	switch {
 	case r.Only:
@@ -140,12 +136,16 @@ func (s *say) tokenMade(t v1.Token) {
 	s.note("token %s enrols %s, %d time(s), until %s; it is not shown again", t.ID, whose, t.Uses, when(t.ExpiresAt))
 }
 
-func (s *say) productMade(r v1.Applied) {
+func (s *say) productMade(r v1.Applied, evidence bool) {
 	if r.DryRun {
 		s.note("dry run: product %s would be made", r.After.Name)
 		return
 	}
 	s.note("product %s is made", r.After.Name)
+	if evidence {
+		s.note("  next: assay firmware add %s VERSION --digest sha256:HEX, then assay firmware approve", r.After.Name)
+		return
+	}
 	s.note("  next: assay token create --product %s", r.After.Name)
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	admin "github.com/assay-pki/assay/api/client"
+	v1 "github.com/assay-pki/assay/api/v1"
 	"github.com/assay-pki/assay/enroll/client"
 )
 
@@ -25,6 +26,7 @@ func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
 		"ready":      scriptReady,
 		"enrol":      scriptEnrol,
+		"samekey":    scriptSameKey,
 		"capture":    scriptCapture,
 		"mode":       scriptMode,
 		"exits":      scriptExits,
@@ -89,7 +91,43 @@ func scriptEnrol(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(out, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o644))
 }
 
+// scriptSameKey DIR PRODUCT TOKEN SERIAL OTHER: enrols a device, and is refused
+// another one with the same key: an incident.
+func scriptSameKey(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 5 {
+		ts.Fatalf("usage: samekey DIR PRODUCT TOKEN SERIAL OTHER")
+	}
+	c, err := deviceClient(ts.MkAbs(args[0]), args[1], args[2])
+	ts.Check(err)
+	defer c.CloseIdle()
+	r, err := makeRequest(args[3])
+	ts.Check(err)
+	_, err = c.Enroll(context.Background(), r.csr)
+	ts.Check(err)
+	csr, err := client.NewCSR(r.key, deviceName(args[4]))
+	ts.Check(err)
+	_, err = c.Enroll(context.Background(), csr)
+	ts.Check(wantRefusal(err, v1.KeyOfAnotherDevice))
+}
+
 func enrolDevice(dir, product, serial, token string) ([]byte, error) {
+	c, err := deviceClient(dir, product, token)
+	if err != nil {
+		return nil, err
+	}
+	defer c.CloseIdle()
+	r, err := makeRequest(serial)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := c.Enroll(context.Background(), r.csr)
+	if err != nil {
+		return nil, err
+	}
+	return answer.Certificate.Raw, nil
+}
+
+func deviceClient(dir, product, token string) (*client.Client, error) {
 	at, err := readAddresses(dir)
 	if err != nil {
 		return nil, err
@@ -100,20 +138,7 @@ func enrolDevice(dir, product, serial, token string) ([]byte, error) {
 	}
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(text)
-	c, err := client.New(client.Config{URL: "https://" + at.EST, Label: product, Roots: roots, Token: token, Retries: -1})
-	if err != nil {
-		return nil, err
-	}
-	defer c.CloseIdle()
-	_, csr, err := makeRequest(serial)
-	if err != nil {
-		return nil, err
-	}
-	answer, err := c.Enroll(context.Background(), csr)
-	if err != nil {
-		return nil, err
-	}
-	return answer.Certificate.Raw, nil
+	return client.New(client.Config{URL: "https://" + at.EST, Label: product, Roots: roots, Token: token, Retries: -1})
 }
 
 // scriptCapture VAR [FILE] REGEXP: sets a variable to the first group of a

@@ -129,3 +129,13 @@ func (a *app) connect() (*client.Client, error) {
 	a.say.detail("asking %s as %s", t.url, t.credential)
 	return c, nil
 }
+
+// withAPI does one thing with the admin API.
+func (a *app) withAPI(do func(*client.Client) error) error {
+	api, err := a.connect()
+	if err != nil {
+		return err
+	}
+	defer api.Close()
+	return do(api)
+}

@@ -73,7 +73,37 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-// Every command has a short text, refuses what it does not know, and takes the
+// checkExample wants an example whose first line the command's parser takes.
+func checkExample(t *testing.T, c *cobra.Command) {
+	t.Helper()
+	line, _, _ := strings.Cut(strings.TrimSpace(c.Example), "\n")
+	rest, ok := strings.CutPrefix(line, c.CommandPath())
+	if !ok {
+		t.Errorf("%s has no example of its own: %q", c.CommandPath(), line)
+		return
+	}
+	words := shellWords(rest)
+	if err := c.ParseFlags(words); err != nil {
+		t.Errorf("%s: %v", line, err)
+		return
+	}
+	if err := c.ValidateArgs(c.Flags().Args()); err != nil {
+		t.Errorf("%s: %v", line, err)
+	}
+}
+
+// shellWords splits a line at spaces outside of single quotes.
+func shellWords(line string) []string {
+	quoted := false
+	return strings.FieldsFunc(line, func(r rune) bool {
+		if r == '\'' {
+			quoted = !quoted
+		}
+		return r == ' ' && !quoted
+	})
+}
+
+// Every command has a short text, an example, refuses what it does not know, and takes the
 // global flags after its name.
 func TestEveryCommandIsWhole(t *testing.T) {
 	a := &app{say: newSay(strings.NewReader(""), &bytes.Buffer{}, true), environ: []string{}}
@@ -85,6 +115,9 @@ func TestEveryCommandIsWhole(t *testing.T) {
 		if c.RunE == nil && c.Run == nil {
 			t.Errorf("%s does nothing", c.CommandPath())
 		}
+		if !c.HasSubCommands() && !c.Hidden && c.Name() != "help" {
+			checkExample(t, c)
+		}
 		if f := c.InheritedFlags().Lookup("output"); f == nil && c.HasParent() {
 			t.Errorf("%s does not take -o", c.CommandPath())
 		}
@@ -92,7 +125,13 @@ func TestEveryCommandIsWhole(t *testing.T) {
 			walk(sub)
 		}
 	}
-	walk(newRoot(a))
+	root := newRoot(a)
+	walk(root)
+	for path := range examples {
+		if c, _, err := root.Find(strings.Fields(path)[1:]); err != nil || c.CommandPath() != path {
+			t.Errorf("an example of %s, which is no command", path)
+		}
+	}
 	for _, line := range [][]string{{"nonsense"}, {"device", "nonsense"}, {"--nonsense"}, {"cert", "show"}, {"version", "x"}} {
 		if got := run(t, "", line...); got.code != exitUsage || got.stdout != "" || !strings.Contains(got.stderr, "next: ") {
 			t.Errorf("%v: got %+v", line, got)

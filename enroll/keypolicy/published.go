@@ -1,4 +1,4 @@
-package enroll
+package keypolicy
 
 // publishedKeys are keys whose private half anybody can read: SHA-256 of the
 // SubjectPublicKeyInfo, in hex. Keys of authorities and devices that leak later

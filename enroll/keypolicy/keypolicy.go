@@ -1,4 +1,4 @@
-package enroll
+package keypolicy
 
 import (
 	"crypto"
@@ -18,12 +18,12 @@ import (
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 )
 
-// readKey reads a SubjectPublicKeyInfo in its one canonical form, so that one
+// Parse reads a SubjectPublicKeyInfo in its one canonical form, so that one
 // key has one encoding and cannot pass as another device's in a second one:
 // named curves and uncompressed points (RFC 5480), NULL parameters for RSA
 // (RFC 3279), none for Ed25519 (RFC 8410). Its sizes are judged here, before
-// anything is computed.
-func readKey(spki []byte) (crypto.PublicKey, error) {
+// anything is computed. The error is a *v1.Refusal.
+func Parse(spki []byte) (crypto.PublicKey, error) {
 	in := cryptobyte.String(spki)
 	var seq, algorithm, bits cryptobyte.String
 	var id asn1.ObjectIdentifier
@@ -98,8 +98,9 @@ func readRSA(params, bits cryptobyte.String) (crypto.PublicKey, error) {
 	return &rsa.PublicKey{N: n, E: int(e.Int64())}, nil
 }
 
-// checkKey is the product's key rule, then what no product may allow.
-func checkKey(key crypto.PublicKey, spki []byte, allowed profile.KeySet) error {
+// Check is the product's key rule, then what no product may allow. spki is what
+// key was parsed from.
+func Check(key crypto.PublicKey, spki []byte, allowed profile.KeySet) error {
 	kind, ok := profile.KeyTypeOf(key)
 	if !ok || !allowed.Has(kind) {
 		return &v1.Refusal{Reason: v1.KeyTypeNotAllowed, Next: fmt.Sprintf("use one of %v", []profile.KeyType(allowed))}

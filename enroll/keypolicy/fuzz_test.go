@@ -1,4 +1,4 @@
-package enroll
+package keypolicy
 
 import (
 	"bytes"
@@ -42,7 +42,7 @@ func FuzzReadKey(f *testing.F) {
 		f.Add(der)
 	}
 	f.Fuzz(func(t *testing.T, spki []byte) {
-		key, err := readKey(spki)
+		key, err := Parse(spki)
 		if err != nil {
 			if r, ok := errors.AsType[*v1.Refusal](err); !ok || r.Reason.About().Status != 400 {
 				t.Errorf("got %v", err)

@@ -1,4 +1,4 @@
-package enroll
+package keypolicy
 
 import (
 	"math/big"
