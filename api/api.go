@@ -32,6 +32,8 @@ type CA interface {
 	Check(ctx context.Context, p *profile.Profile) error
 	// Operator signs an operator's client certificate. It stores nothing.
 	Operator(ctx context.Context, r ca.OperatorRequest) (profile.Made, error)
+	// Station signs a factory station's certificate. It stores nothing.
+	Station(ctx context.Context, r ca.StationRequest) (profile.Made, error)
 	// Anchor is the self-signed certificate of an issuer's own key and name.
 	Anchor(issuer store.IssuerID) ([]byte, error)
 }
@@ -55,6 +57,11 @@ type Config struct {
 	CA            CA
 	Revocation    *revocation.Service
 	CRL           CRLs
+	// SignNote signs a text, whose last octet is a line end, with the audit
+	// log's key: a C2SP signed-note. It is called concurrently.
+	SignNote func(text string) ([]byte, error)
+	// ESTURL is where stations find the EST listener: https://HOST:PORT.
+	ESTURL func() string
 	// Doctor may be nil: then only this package's own findings are told.
 	Doctor Doctor
 	// Now is the node's clock.
@@ -80,6 +87,8 @@ func (c Config) Validate() error {
 	need("CA", c.CA != nil)
 	need("Revocation", c.Revocation != nil)
 	need("CRL", c.CRL != nil)
+	need("SignNote", c.SignNote != nil)
+	need("ESTURL", c.ESTURL != nil)
 	need("Now", c.Now != nil)
 	need("Log", c.Log != nil)
 	if err := errors.Join(faults...); err != nil {
@@ -95,6 +104,8 @@ type API struct {
 	ca      CA
 	revoker *revocation.Service
 	crls    CRLs
+	signer  func(text string) ([]byte, error)
+	estURL  func() string
 	doctor  Doctor
 	now     func() time.Time
 	log     *slog.Logger
@@ -103,6 +114,7 @@ type API struct {
 	kept     *kept
 	denied   *denied
 	inFlight chan struct{}
+	large    chan struct{}
 	openapi  []byte
 	handler  http.Handler
 }
@@ -114,9 +126,9 @@ func New(c Config) (*API, error) {
 	}
 	a := &API{
 		store: c.Store, auth: c.Authenticator, ca: c.CA, revoker: c.Revocation, crls: c.CRL,
-		doctor: c.Doctor, now: c.Now, log: c.Log, version: c.Version,
+		signer: c.SignNote, estURL: c.ESTURL, doctor: c.Doctor, now: c.Now, log: c.Log, version: c.Version,
 		kept: newKept(c.Now), denied: newDenied(),
-		inFlight: make(chan struct{}, maxInFlight),
+		inFlight: make(chan struct{}, maxInFlight), large: make(chan struct{}, maxLarge),
 	}
 	handler, err := a.router(c.Healthz, c.Readyz)
 	if err != nil {

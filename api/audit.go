@@ -50,6 +50,12 @@ func event(e store.Event, names issuerNames) v1.Event {
 		}
 		out.Detail[printable(name)] = printable(value)
 	}
+	if len(e.Digest) > 0 {
+		if out.Detail == nil {
+			out.Detail = map[string]string{}
+		}
+		out.Detail["sha256"] = fmt.Sprintf("%x", e.Digest)
+	}
 	return out
 }
 

@@ -119,15 +119,48 @@ func (a *API) listCertificates(ctx context.Context, who *caller, in *certificate
 			return nil, err
 		}
 	}
-	if *in != (certificatesIn{PageQuery: in.PageQuery}) || !who.grant.Unbound() {
+	if !who.grant.Unbound() {
+		l.match = a.mine(who)
+	}
+	if *in != (certificatesIn{PageQuery: in.PageQuery}) {
 		l.keep = func(c store.Certificate) (bool, bool) {
 			id := deviceOf(c)
-			return who.sees(id.Product, "") && (only == 0 || c.Issuer == only) &&
+			return (only == 0 || c.Issuer == only) &&
 				(in.Product == "" || id.Product == in.Product) &&
 				(in.Status == "" || statusOf(c, now) == in.Status), only == 0 || c.Issuer <= only
 		}
 	}
 	return l.page(ctx, in.PageQuery, start)
+}
+
+// mine tells which certificates a bound caller sees: by product, and by the
+// site of the device or the station.
+func (a *API) mine(who *caller) func(context.Context, store.Certificate) (bool, error) {
+	return func(ctx context.Context, c store.Certificate) (bool, error) {
+		product, site, err := a.placeOf(ctx, c)
+		return err == nil && who.sees(product, site), err
+	}
+}
+
+// placeOf is the product and site of a certificate's holder; an operator or
+// server has neither.
+func (a *API) placeOf(ctx context.Context, c store.Certificate) (product, site string, err error) {
+	switch c.Holder.Kind {
+	case store.HolderDevice:
+		id := deviceOf(c)
+		d, err := a.store.Device(ctx, id)
+		if errors.Is(err, store.ErrNotFound) {
+			err = nil
+		}
+		return id.Product, d.Site, err
+	case store.HolderStation:
+		s, err := a.store.Station(ctx, c.Holder.Name)
+		if errors.Is(err, store.ErrNotFound) {
+			err = nil
+		}
+		return "", s.Site, err
+	}
+	return "", "", nil
 }
 
 func (n issuerNames) id(name string) store.IssuerID {
@@ -185,7 +218,11 @@ func (a *API) getCertificate(ctx context.Context, who *caller, in *serialIn) (*c
 	if target.Certificate == nil {
 		return nil, v1.Refuse(v1.NotFound, "name a certificate by its serial number in hex")
 	}
-	if err := a.may(ctx, who, target.Device.Product, ""); err != nil {
+	product, site, err := a.placeOf(ctx, *target.Certificate)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.may(ctx, who, product, site); err != nil {
 		return nil, err
 	}
 	names, err := a.issuerNames(ctx)

@@ -29,7 +29,7 @@ type credentialOut struct {
 // certifyOperator signs, stores, and then answers: no byte of a certificate
 // leaves before its record is durable.
 func (a *API) certifyOperator(ctx context.Context, who *caller, in *certifyIn) (*credentialOut, error) {
-	csr, err := parseCSR(in.Body.CSR)
+	csr, err := parseCSR(in.Body.CSR, "assay operator add")
 	if err != nil {
 		return nil, err
 	}
@@ -65,21 +65,22 @@ func (a *API) certifyOperator(ctx context.Context, who *caller, in *certifyIn) (
 	if err != nil {
 		return nil, err
 	}
-	return a.credential(ctx, issued.Certificate)
+	out := &credentialOut{}
+	out.Body, err = a.credential(ctx, issued.Certificate)
+	return out, err
 }
 
-// credential is what an operator's directory holds.
-func (a *API) credential(ctx context.Context, c store.Certificate) (*credentialOut, error) {
+// credential is what an operator's or a station's directory holds.
+func (a *API) credential(ctx context.Context, c store.Certificate) (out v1.Credential, err error) {
 	issuers, err := a.store.Issuers(ctx)
 	if err != nil {
-		return nil, err
+		return out, err
 	}
-	out := &credentialOut{}
-	if out.Body.Certificate, err = certificate(c, namesOf(issuers), a.now(), true); err != nil {
-		return nil, err
+	if out.Certificate, err = certificate(c, namesOf(issuers), a.now(), true); err != nil {
+		return out, err
 	}
 	var chain, roots strings.Builder
-	chain.WriteString(out.Body.Certificate.PEM)
+	chain.WriteString(out.Certificate.PEM)
 	for _, i := range issuers {
 		switch {
 		case i.ID == c.Issuer:
@@ -88,14 +89,14 @@ func (a *API) credential(ctx context.Context, c store.Certificate) (*credentialO
 			roots.WriteString(pemOf(i.Certificate))
 		}
 	}
-	out.Body.Chain, out.Body.Roots = chain.String(), roots.String()
+	out.Chain, out.Roots = chain.String(), roots.String()
 	return out, nil
 }
 
 // parseCSR reads a PKCS#10 request (RFC 2986) in PEM and verifies it. The key is
 // judged before a signature is verified with it: an odd one can be made so that
-// verifying takes long.
-func parseCSR(text string) (*x509.CertificateRequest, error) {
+// verifying takes long. maker is the command that makes a good one.
+func parseCSR(text, maker string) (*x509.CertificateRequest, error) {
 	block, rest := pem.Decode([]byte(text))
 	if block == nil || !strings.Contains(block.Type, "CERTIFICATE REQUEST") || strings.TrimSpace(string(rest)) != "" {
 		return nil, v1.Refuse(v1.BadCSR, "the body's csr is not one PEM block CERTIFICATE REQUEST")
@@ -106,8 +107,8 @@ func parseCSR(text string) (*x509.CertificateRequest, error) {
 	}
 	if _, ok := profile.KeyTypeOf(csr.PublicKey); !ok {
 		return nil, &v1.Refusal{
-			Reason: v1.KeyTypeNotAllowed, Detail: "an operator's key is ec-p256, ec-p384, ec-p521, ed25519 or rsa-2048 to rsa-4096",
-			Next: "let assay operator add make the key",
+			Reason: v1.KeyTypeNotAllowed, Detail: "the key is to be ec-p256, ec-p384, ec-p521, ed25519 or rsa-2048 to rsa-4096",
+			Next: "let " + maker + " make the key",
 		}
 	}
 	if err := csr.CheckSignature(); err != nil {

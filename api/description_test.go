@@ -2,6 +2,8 @@ package api
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -15,13 +17,15 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	v1 "github.com/assay-pki/assay/api/v1"
+	"github.com/assay-pki/assay/ca"
+	"github.com/assay-pki/assay/store"
 )
 
 // bare is an API without rooms behind it.
 func bare() *API {
 	return &API{
 		log: slog.New(slog.NewTextHandler(io.Discard, nil)), now: time.Now,
-		kept: newKept(time.Now), denied: newDenied(), inFlight: make(chan struct{}, 1),
+		kept: newKept(time.Now), denied: newDenied(), inFlight: make(chan struct{}, 1), large: make(chan struct{}, 1),
 	}
 }
 
@@ -49,7 +53,7 @@ func TestEveryRouteIsDescribed(t *testing.T) {
 		}
 		return nil
 	})
-	if err != nil || n < 30 {
+	if err != nil || n < 55 {
 		t.Errorf("walked %d routes: %v", n, err)
 	}
 }
@@ -98,6 +102,69 @@ func TestOverload(t *testing.T) {
 			t.Errorf("after it: %d", w.Code)
 		}
 	})
+}
+
+// TestOneLargeBodyAtATime: each is in memory several times.
+func TestOneLargeBodyAtATime(t *testing.T) {
+	a := bare()
+	done, err := a.takeLarge(httptest.NewRecorder())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = a.takeLarge(httptest.NewRecorder())
+	if r := refusalOf(err); r.Reason != v1.Overloaded {
+		t.Errorf("a second one: %v", err)
+	}
+	done()
+	if _, err = a.takeLarge(httptest.NewRecorder()); err != nil {
+		t.Errorf("after it: %v", err)
+	}
+}
+
+// FuzzSpecs: whatever a document of a batch, a station or a release holds, it is
+// told back as it was understood.
+func FuzzSpecs(f *testing.F) {
+	for _, s := range []string{
+		`{}`, `{"product":"sensor","site":"leipzig","quota":3}`, `{"product":"sensor","manifest":"m.csv","manifest_data":"serial\nSN-1\n"}`,
+		`{"site":"leipzig","line":"l3","products":["b","a","a"],"quota":20000,"rate":"1200/h","from_ip":["10.20.3.0/16","fe80::1"],"until":"2027-11-16T00:00:00.5Z"}`,
+		`{"state":"approved","components":[{"component":"firmware","svn":7,"digests":["sha256:9F86D081884C7D659A2FEAA0C55AD015A3BF4F1B2B0B822CD15D6C15B0F00A08"]}]}`,
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if s, err := parseStation("x", data); err == nil {
+			again, err := json.Marshal(stationSpec(&s))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if twice, err := parseStation("x", again); err != nil || !sameStation(&s, &twice) {
+				t.Errorf("station %+v, read again %+v: %v", s, twice, err)
+			}
+		}
+		if s, err := parseBatch("x", data); err == nil && (s.Quota > 0) == (s.Manifest+s.ManifestData != "") {
+			t.Errorf("batch %+v has both bounds or none", s)
+		}
+		if r, err := declaredRelease("p/1", data); err == nil {
+			canonical, err := r.CanonicalJSON()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := declaredRelease("p/1", canonical); err != nil {
+				t.Errorf("release %s is not read again: %v", canonical, err)
+			}
+		}
+	})
+}
+
+// TestAppraisalDetailsAreWithheld from whoever has no appraisal.read.
+func TestAppraisalDetailsAreWithheld(t *testing.T) {
+	facts := map[string]string{"why": "w", "component": "firmware", "expected": "a", "got": "b", "nearest": "c", "comment": "kept"}
+	for details, want := range map[bool]int{true: len(facts), false: 1} {
+		got := tellEvents([]store.Event{{Seq: 2}, {Seq: 1, Detail: facts}}, nil, details)
+		if len(got) != 2 || got[0].Seq != 1 || len(got[0].Detail) != want || got[0].Detail["comment"] != "kept" {
+			t.Errorf("details %v: %+v", details, got)
+		}
+	}
 }
 
 // TestKept: keys are bounded by number, bytes and age.
@@ -181,9 +248,38 @@ func FuzzWellFormed(f *testing.F) {
 
 func TestValidateNamesEverything(t *testing.T) {
 	_, err := New(Config{})
-	for _, want := range []string{"Store", "Authenticator", "CA", "Revocation", "CRL", "Now", "Log"} {
+	for _, want := range []string{"Store", "Authenticator", "CA", "Revocation", "CRL", "SignNote", "ESTURL", "Now", "Log"} {
 		if err == nil || !strings.Contains(err.Error(), want+" is missing") {
 			t.Errorf("error %v does not name %s", err, want)
+		}
+	}
+}
+
+// TestErrorsOfTheRooms: what comes wrapped from below is told by its reason.
+func TestErrorsOfTheRooms(t *testing.T) {
+	rows := []struct {
+		err  error
+		want v1.Reason
+	}{
+		{store.ErrNotFound, v1.NotFound},
+		{store.ErrExists, v1.Exists},
+		{store.ErrChanged, v1.ChangedMeanwhile},
+		{store.ErrHeld, v1.DeviceHeld},
+		{store.ErrDecommissioned, v1.DeviceDecommissioned},
+		{store.ErrKeyBlocked, v1.KeyBlocked},
+		{store.ErrKeyOfAnother, v1.KeyOfAnotherDevice},
+		{store.ErrIndexExhausted, v1.IndexExhausted},
+		{store.ErrConflict, v1.WrongState},
+		{store.ErrQuota, v1.WrongState},
+		{store.ErrUnavailable, v1.StoreUnavailable},
+		{signerTrouble(ca.ErrKey), v1.WeakKey},
+		{signerTrouble(errors.New("token is out")), v1.SignerUnavailable},
+		{hide(store.ErrNotFound), v1.Internal},
+		{errors.New("bucket is nil"), v1.Internal},
+	}
+	for _, row := range rows {
+		if got := refusalOf(fmt.Errorf("issue: %w", row.err)); got.Reason != row.want {
+			t.Errorf("%v is told as %s, want %s", row.err, got.Reason, row.want)
 		}
 	}
 }

@@ -12,6 +12,7 @@ type devicesIn struct {
 	PageQuery
 	Product string `query:"product" maxLength:"128" doc:"only this product's"`
 	State   string `query:"state" enum:"expected,active,held,decommissioned,scrapped" doc:"only those in this state"`
+	Query   string `query:"query" maxLength:"2048" doc:"only those that match, in the query language: product=sensor-s1 not_after<+7d"`
 }
 
 // DevicePath names one device. It is exported for huma, as PageQuery is.
@@ -32,10 +33,25 @@ type deviceOut struct {
 func device(d store.Device) v1.Device {
 	out := v1.Device{
 		ID: d.String(), Product: d.Product, Serial: d.Serial, State: d.State.String(),
-		ActivatedAt: utc(d.ActivatedAt), ChangedAt: utc(d.ChangedAt), CertificateCount: len(d.Lineage),
+		ActivatedAt: utc(d.ActivatedAt), ChangedAt: utc(d.ChangedAt), RenewedAt: utc(d.RenewedAt), SeenAt: utc(d.SeenAt),
+		Batch: d.Batch, Site: printable(d.Site), Line: printable(d.Line), Station: d.Station,
+		VendorID: printable(d.VendorID), Rework: d.Rework,
+		Tier: d.Evidence.Tier, Format: d.Evidence.Format, Fresh: d.Evidence.Fresh,
+		CertificateCount: len(d.Lineage),
 	}
 	if d.State == store.DeviceHeld || d.Ended() {
 		out.Reason = store.ReasonName(d.Reason)
+	}
+	for _, attribute := range d.Attributes {
+		if out.Attributes == nil {
+			out.Attributes = map[string]string{}
+		}
+		out.Attributes[printable(attribute.Name)] = printable(attribute.Value)
+	}
+	for _, c := range d.Evidence.Components {
+		out.Firmware = append(out.Firmware, v1.DeviceComponent{
+			Component: c.Component, Version: c.Version, SVN: c.SVN, Mark: c.Mark,
+		})
 	}
 	return out
 }
@@ -46,22 +62,41 @@ func (a *API) listDevices(ctx context.Context, who *caller, in *devicesIn) (*pag
 		key:  func(d store.Device) store.DeviceID { return d.DeviceID },
 		item: func(d store.Device) (v1.Device, error) { return device(d), nil },
 	}
-	if *in != (devicesIn{PageQuery: in.PageQuery}) || !who.grant.Unbound() {
+	product := in.Product
+	if in.Query != "" {
+		narrowed, err := a.queried(ctx, &l, in.Query)
+		switch {
+		case err != nil:
+			return nil, err
+		case product != "" && narrowed != "" && narrowed != product:
+			return &pageOut[v1.Device]{Body: v1.Page[v1.Device]{Items: []v1.Device{}}}, nil
+		case product == "":
+			product = narrowed
+		}
+	}
+	if product != "" || in.State != "" || !who.grant.Unbound() {
 		l.keep = func(d store.Device) (bool, bool) {
-			return who.sees(d.Product, "") && (in.State == "" || d.State.String() == in.State),
-				in.Product == "" || d.Product == in.Product
+			return who.sees(d.Product, d.Site) && (in.State == "" || d.State.String() == in.State),
+				product == "" || d.Product == product
 		}
 	}
 	// Devices are in order of products: the first of a product comes after the
 	// product's empty serial, which no device has.
-	return l.page(ctx, in.PageQuery, store.DeviceID{Product: in.Product})
+	return l.page(ctx, in.PageQuery, store.DeviceID{Product: product})
+}
+
+// visible reads a device that the caller may see, or may act on: a foreign one
+// is not there.
+func (a *API) visible(ctx context.Context, who *caller, id store.DeviceID) (store.Device, error) {
+	d, err := a.store.Device(ctx, id)
+	if err != nil {
+		return d, err
+	}
+	return d, a.may(ctx, who, d.Product, d.Site)
 }
 
 func (a *API) getDevice(ctx context.Context, who *caller, in *DevicePath) (*deviceOut, error) {
-	if err := a.may(ctx, who, in.Product, ""); err != nil {
-		return nil, err
-	}
-	d, err := a.store.Device(ctx, in.id())
+	d, err := a.visible(ctx, who, in.id())
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +119,7 @@ func (a *API) getDevice(ctx context.Context, who *caller, in *DevicePath) (*devi
 	return out, nil
 }
 
-// actIn is hold, release or decommission of a device.
+// actIn is an act on a device.
 type actIn struct {
 	DevicePath
 	DryRun bool `query:"dry_run" doc:"answer what would change and change nothing"`
@@ -97,7 +132,7 @@ type act func(context.Context, revocation.Request) (store.StatusChange, error)
 // onDevice is the handler of an act.
 func (a *API) onDevice(do act) func(context.Context, *caller, *actIn) (*changeOut, error) {
 	return func(ctx context.Context, who *caller, in *actIn) (*changeOut, error) {
-		if err := a.may(ctx, who, in.Product, ""); err != nil {
+		if _, err := a.visible(ctx, who, in.id()); err != nil {
 			return nil, err
 		}
 		r := revocation.Request{ID: in.id().String(), DryRun: in.DryRun, By: a.actor(who)}
@@ -112,13 +147,34 @@ func (a *API) onDevice(do act) func(context.Context, *caller, *actIn) (*changeOu
 	}
 }
 
+// onUnit is the handler of what a factory does to its devices: a method of
+// store.Store.
+func (a *API) onUnit(
+	do func(store.Store, context.Context, store.DeviceAct) (store.StatusChange, error),
+) func(context.Context, *caller, *actIn) (*changeOut, error) {
+	return func(ctx context.Context, who *caller, in *actIn) (*changeOut, error) {
+		if _, err := a.visible(ctx, who, in.id()); err != nil {
+			return nil, err
+		}
+		r := store.DeviceAct{Device: in.id(), DryRun: in.DryRun, By: a.actor(who)}
+		if in.Body != nil {
+			r.Comment, r.Ticket = in.Body.Comment, in.Body.Ticket
+		}
+		change, err := do(a.store, ctx, r)
+		if err != nil {
+			return nil, err
+		}
+		return a.change(ctx, change, in.DryRun)
+	}
+}
+
 type revokeIn struct {
 	Body v1.RevocationRequest
 }
 
 func (a *API) revoke(ctx context.Context, who *caller, in *revokeIn) (*changeOut, error) {
 	r := in.Body
-	id, product := r.Serial, ""
+	id, target := r.Serial, store.DeviceID{}
 	switch {
 	case (r.Device == "") == (r.Serial == ""):
 		return nil, badDocument("", v1.Fault{At: "device", Reason: "name either device or serial"})
@@ -127,18 +183,18 @@ func (a *API) revoke(ctx context.Context, who *caller, in *revokeIn) (*changeOut
 		if !ok {
 			return nil, badDocument("", v1.Fault{At: "device", Reason: "a device is named PRODUCT/SERIAL"})
 		}
-		id, product = r.Device, named.Product
+		id, target = r.Device, named
 	default:
-		target, err := a.revoker.Resolve(ctx, r.Serial)
+		found, err := a.revoker.Resolve(ctx, r.Serial)
 		if err != nil {
 			return nil, err
 		}
-		if target.Certificate == nil {
+		if found.Certificate == nil {
 			return nil, badDocument("", v1.Fault{At: "serial", Reason: "is not a serial number in hex"})
 		}
-		product = target.Device.Product
+		target = found.Device
 	}
-	if err := a.may(ctx, who, product, ""); err != nil {
+	if err := a.mayRevoke(ctx, who, target); err != nil {
 		return nil, err
 	}
 	change, err := a.revoker.Revoke(ctx, revocation.Request{
@@ -149,6 +205,16 @@ func (a *API) revoke(ctx context.Context, who *caller, in *revokeIn) (*changeOut
 		return nil, renamed(err)
 	}
 	return a.change(ctx, change, r.DryRun)
+}
+
+// mayRevoke decides about the device of a revocation; the zero one is that of a
+// certificate which no device holds.
+func (a *API) mayRevoke(ctx context.Context, who *caller, id store.DeviceID) error {
+	if id == (store.DeviceID{}) {
+		return a.may(ctx, who, "", "")
+	}
+	_, err := a.visible(ctx, who, id)
+	return err
 }
 
 // renamed gives the faults of revocation the names of the JSON fields.

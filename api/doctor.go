@@ -8,8 +8,6 @@ import (
 
 	"github.com/assay-pki/assay/api/rbac"
 	v1 "github.com/assay-pki/assay/api/v1"
-	"github.com/assay-pki/assay/ca/profile"
-	"github.com/assay-pki/assay/store"
 )
 
 type diagnosisOut struct {
@@ -35,17 +33,9 @@ func (a *API) diagnose(ctx context.Context, _ *caller, _ *none) (*diagnosisOut, 
 
 // fourEyes says that approvals are off, and why.
 func (a *API) fourEyes(ctx context.Context) (v1.Finding, error) {
-	d, err := a.present(ctx, store.KindPolicy, v1.PolicyName)
+	policy, err := a.policy(ctx)
 	if err != nil {
 		return v1.Finding{}, err
-	}
-	spec := d.Body
-	if d.Revision == 0 {
-		spec = []byte("{}")
-	}
-	policy, err := profile.ParsePolicy(spec)
-	if err != nil {
-		return v1.Finding{}, fmt.Errorf("read the policy: %w", hide(err))
 	}
 	f := v1.Finding{Code: "four-eyes", Severity: v1.SeverityOK, What: "the policy asks for four eyes nowhere"}
 	if len(policy.Spec.FourEyes) == 0 {

@@ -29,12 +29,14 @@ type appliedOut struct {
 }
 
 // envelope holds a document against the URL that it came to.
-func (in *putIn) envelope(kind string) error {
+func (in *putIn) envelope(kind string) error { return envelope(&in.Body, kind, in.Name) }
+
+func envelope(d *v1.Document, kind, name string) error {
 	var faults []v1.Fault
-	if in.Body.Kind != kind {
+	if d.Kind != kind {
 		faults = append(faults, v1.Fault{At: "kind", Reason: "this URL takes kind " + kind})
 	}
-	if in.Body.Name != in.Name {
+	if d.Name != name {
 		faults = append(faults, v1.Fault{At: "name", Reason: "is not the name of the URL"})
 	}
 	if faults != nil {
@@ -68,16 +70,16 @@ func (a *API) present(ctx context.Context, kind store.DocumentKind, name string)
 	return d, err
 }
 
-// judge says whether a spec may become the next revision; it is called only
-// when something changes.
-type judge func(ctx context.Context, revision uint32) error
+// judge says whether a spec may become the next revision, and what its event
+// tells; it is called only when something changes.
+type judge func(ctx context.Context, before store.Document, act *store.PutDocument) error
 
 // putDocument stores a canonical spec: conditions, then sameness, then the
 // judgement, then the record.
 func (a *API) putDocument(
-	ctx context.Context, who *caller, in *putIn, kind store.DocumentKind, canonical []byte, may judge,
+	ctx context.Context, who *caller, in Condition, kind store.DocumentKind, name string, canonical []byte, may judge,
 ) (*appliedOut, error) {
-	before, err := a.present(ctx, kind, in.Name)
+	before, err := a.present(ctx, kind, name)
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +90,8 @@ func (a *API) putDocument(
 	if before.Revision != 0 && string(before.Body) == string(canonical) {
 		return applied(v1.Unchanged, in.DryRun, nil, declared(before)), nil
 	}
-	if err := may(ctx, before.Revision+1); err != nil {
+	act := store.PutDocument{Kind: kind, Name: name, Body: canonical, Expect: expect, By: a.actor(who)}
+	if err := may(ctx, before, &act); err != nil {
 		return nil, err
 	}
 	result := v1.Changed
@@ -96,12 +99,10 @@ func (a *API) putDocument(
 		result = v1.Created
 	}
 	if in.DryRun {
-		after := declared(store.Document{Kind: kind, Name: in.Name, Body: canonical})
+		after := declared(store.Document{Kind: kind, Name: name, Body: canonical})
 		return applied(result, true, before.Body, after), nil
 	}
-	after, err := a.store.PutDocument(ctx, store.PutDocument{
-		Kind: kind, Name: in.Name, Body: canonical, Expect: expect, By: a.actor(who),
-	})
+	after, err := a.store.PutDocument(ctx, act)
 	if err != nil {
 		return nil, err
 	}

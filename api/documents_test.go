@@ -74,7 +74,7 @@ func TestProductFaults(t *testing.T) {
 		{"wrong kind for the URL", "", document("Nonsense", "sensor", `{}`)},
 		{"unknown field of the spec", "spec.colour", document(v1.KindProduct, "sensor", `{"colour":"red"}`)},
 		{"doubled key in the spec", "", document(v1.KindProduct, "sensor", `{"roles":["a"],"roles":["b"]}`)},
-		{"not available in this version", "spec.firmware.formats", document(v1.KindProduct, "sensor", `{"firmware":{"formats":["self"]}}`)},
+		{"not available in this version", "spec.firmware.formats", document(v1.KindProduct, "sensor", `{"firmware":{"formats":["dice"]}}`)},
 		{"reserved name", "spec.name", document(v1.KindProduct, "cacerts", `{}`)},
 		{"longer than the issuer", "spec.operational.validity", document(v1.KindProduct, "sensor", `{"operational":{"validity":"5y"}}`)},
 		{"spec is no object", "spec", document(v1.KindProduct, "sensor", `[]`)},
@@ -102,6 +102,22 @@ func TestProductFaults(t *testing.T) {
 			t.Errorf("faults %+v, want one at %s", r.Faults, row.at)
 		})
 	}
+}
+
+// TestBirths: a birth block wants an issuer of births.
+func TestBirths(t *testing.T) {
+	spec := `{"birth":{"admit":["station"]}}`
+	w := newWorld(t)
+	if made := apply(t, w.root, v1.KindProduct, "sensor", spec); made.Result != v1.Created || !strings.Contains(string(made.After.Spec), `"birth":{`) {
+		t.Errorf("with a public URL: %+v", made)
+	}
+	local := newWorldOf(t, foundLocal)
+	for _, dry := range []bool{true, false} {
+		_, err := local.root.Apply(t.Context(), document(v1.KindProduct, "sensor", spec), client.Expect{DryRun: dry})
+		refused(t, err, v1.BirthsNeedPublicURL)
+	}
+	_, err := local.root.Product(t.Context(), "sensor")
+	refused(t, err, v1.NotFound)
 }
 
 func TestPolicy(t *testing.T) {

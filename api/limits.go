@@ -6,6 +6,12 @@ import "time"
 const (
 	// maxBodyBytes bounds a request's body: the largest document of a store.
 	maxBodyBytes = 1 << 20
+	// maxManifestBody bounds the one route that takes a manifest: 256 MiB of it
+	// (api/manifest), and what JSON adds to escape its line ends and quotes.
+	maxManifestBody = 320 << 20
+	// maxLarge bodies over maxBodyBytes are let in at once: each is in memory
+	// several times while it is read.
+	maxLarge = 1
 	// maxHeaderBytes bounds a request's header: ours are below 1 KiB, proxies
 	// add some. net/http answers 431 over it.
 	maxHeaderBytes = 16 << 10
@@ -25,6 +31,11 @@ const (
 	handlerTimeout = 4 * time.Second
 	// publishTimeout: signing every list takes longer, and is asked for by hand.
 	publishTimeout = 30 * time.Second
+	// largeReadTimeout is how long a manifest may trickle in: 256 MiB at 1 MB/s.
+	largeReadTimeout = 4 * time.Minute
+	// manifestTimeout: a million rows are read, checked and stored in one
+	// transaction.
+	manifestTimeout = 2 * time.Minute
 	// writeTimeout is over publishTimeout, for slow readers.
 	writeTimeout = 60 * time.Second
 	// idleTimeout keeps connections of tools that poll each minute.
@@ -65,8 +76,21 @@ const (
 	maxUses = 100_000
 	// maxNames bounds the products and sites of a grant.
 	maxNames = 100
-	// maxSite bounds a site's name.
+	// maxSite bounds the name of a site or a line.
 	maxSite = 64
+	// maxNetworks bounds the networks of a station.
+	maxNetworks = 32
+	// maxRate bounds a station's requests an hour: over 1000 a second is no
+	// station.
+	maxRate = 3_600_000
+	// maxQuota bounds a quota: ten years of a large line.
+	maxQuota = 1_000_000_000
+	// maxGrace bounds a recall's grace: longer is no recall.
+	maxGrace = 365 * 24 * time.Hour
+	// batchNonceBytes is a batch nonce's size: attestation.md wants 32.
+	batchNonceBytes = 32
+	// maxStationBatches bounds the batches that station.json lists.
+	maxStationBatches = 100
 
 	// deniedEvery: one audit event tells how often an operator was denied an
 	// action since the last, so that a loop cannot fill the log.

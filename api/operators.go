@@ -267,16 +267,27 @@ func (a *API) planRemoval(ctx context.Context, o store.Operator) (*changeOut, er
 	if err := a.keepsAdmin(ctx, o, ""); err != nil {
 		return nil, err
 	}
-	var change store.StatusChange
+	planned, err := a.planRevocation(ctx, o.Certificates, o.Removed, store.ReasonPrivilegeWithdrawn)
+	if err != nil {
+		return nil, err
+	}
+	return a.change(ctx, planned, true)
+}
+
+// planRevocation tells which of a holder's certificates its end would revoke.
+func (a *API) planRevocation(ctx context.Context, refs []store.Ref, ended bool, reason uint8) (change store.StatusChange, err error) {
+	if ended {
+		return change, nil
+	}
 	now := a.now()
-	for _, ref := range o.Certificates {
+	for _, ref := range refs {
 		c, err := a.store.Certificate(ctx, ref)
 		if err != nil {
-			return nil, err
+			return change, err
 		}
-		if !o.Removed && c.Unexpired(now) && c.MarkRevoked(store.ReasonPrivilegeWithdrawn, now, c.InvalidAt) {
+		if c.Unexpired(now) && c.MarkRevoked(reason, now, c.InvalidAt) {
 			change.Changed = append(change.Changed, c)
 		}
 	}
-	return a.change(ctx, change, true)
+	return change, nil
 }

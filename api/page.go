@@ -29,7 +29,9 @@ type list[K, R, T any] struct {
 	// keep tells whether a record is in the list, and whether any after it can
 	// be; nil keeps all.
 	keep func(R) (in, more bool)
-	item func(R) (T, error)
+	// match is asked about what keep keeps; nil takes all of it.
+	match func(ctx context.Context, r R) (bool, error)
+	item  func(R) (T, error)
 }
 
 // page reads from where the cursor says, from start without one. It reads at
@@ -44,7 +46,7 @@ func (l list[K, R, T]) page(ctx context.Context, in PageQuery, start K) (*pageOu
 	out := &pageOut[T]{Body: v1.Page[T]{Items: []T{}}}
 	for scanned := 0; scanned < maxScanned; {
 		want := limit - len(out.Body.Items)
-		if l.keep != nil {
+		if l.keep != nil || l.match != nil {
 			want = max(want, chunk)
 		}
 		records, err := l.read(ctx, after, want)
@@ -60,6 +62,11 @@ func (l list[K, R, T]) page(ctx context.Context, in PageQuery, start K) (*pageOu
 				return out, nil
 			}
 			after = l.key(r)
+			if in && l.match != nil {
+				if in, err = l.match(ctx, r); err != nil {
+					return nil, err
+				}
+			}
 			if !in {
 				continue
 			}

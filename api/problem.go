@@ -30,6 +30,7 @@ var sentinels = []sentinel{
 	{store.ErrNotFound, v1.NotFound, "", ""},
 	{store.ErrExists, v1.Exists, "", ""},
 	{store.ErrChanged, v1.ChangedMeanwhile, "", ""},
+	{store.ErrQuota, v1.WrongState, "more devices than that are made already", "read it again: assay batch show NAME"},
 	{store.ErrLastAdmin, v1.WrongState, "nobody would be left with role admin", "add another admin first: assay operator add NAME --role admin --out DIR"},
 	{store.ErrHeld, v1.DeviceHeld, "", ""},
 	{store.ErrDecommissioned, v1.DeviceDecommissioned, "", ""},
@@ -141,7 +142,7 @@ func (a *API) refuse(w http.ResponseWriter, r *http.Request, err error) {
 func humaProblem(m *huma.ErrorModel) *problemError {
 	switch m.Status {
 	case http.StatusRequestEntityTooLarge:
-		return problemOf(v1.Refuse(v1.TooLarge, "the body is over 1 MiB"))
+		return problemOf(v1.Refuse(v1.TooLarge, ""))
 	case http.StatusUnsupportedMediaType:
 		return problemOf(v1.Refuse(v1.MediaType, "send application/json"))
 	case http.StatusBadRequest, http.StatusUnprocessableEntity, http.StatusRequestTimeout:

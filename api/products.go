@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	v1 "github.com/assay-pki/assay/api/v1"
 	"github.com/assay-pki/assay/ca"
@@ -56,13 +57,28 @@ func (a *API) putProduct(ctx context.Context, who *caller, in *putIn) (*appliedO
 	if err != nil {
 		return nil, err
 	}
-	return a.putDocument(ctx, who, in, store.KindProduct, canonical, func(ctx context.Context, revision uint32) error {
-		compiled, err := a.compile(ctx, product, revision)
-		if err != nil {
-			return err
-		}
-		return unfit(a.ca.Check(ctx, compiled))
+	return a.putDocument(ctx, who, in.Condition, store.KindProduct, in.Name, canonical, func(ctx context.Context, before store.Document, _ *store.PutDocument) error {
+		return a.fits(ctx, product, before.Revision+1)
 	})
+}
+
+// fits checks what a product's profiles would make.
+func (a *API) fits(ctx context.Context, p *profile.Product, revision uint32) error {
+	operational, err := a.compile(ctx, p, revision)
+	if err != nil {
+		return err
+	}
+	if err := unfit(a.ca.Check(ctx, operational)); err != nil {
+		return err
+	}
+	if p.Spec.Birth == nil {
+		return nil
+	}
+	birth, err := a.compileBirth(ctx, p, revision)
+	if err != nil {
+		return err
+	}
+	return unfit(a.ca.Check(ctx, birth))
 }
 
 // unfit tells what the document can mend from trouble of the authority's.
@@ -85,22 +101,76 @@ func unfit(err error) error {
 
 // compile makes a product's profile for the issuer that would sign now.
 func (a *API) compile(ctx context.Context, p *profile.Product, revision uint32) (*profile.Profile, error) {
-	authority, err := a.store.Authority(ctx)
+	name, limits, _, err := a.issuerOf(ctx, store.KindDevices)
 	if err != nil {
 		return nil, err
+	}
+	return p.Compile(revision, name, limits)
+}
+
+// compileBirth is compile for birth certificates, whose issuer an authority
+// without a public URL has not.
+func (a *API) compileBirth(ctx context.Context, p *profile.Product, revision uint32) (*profile.Profile, error) {
+	name, limits, there, err := a.issuerOf(ctx, store.KindBirths)
+	if err != nil {
+		return nil, err
+	}
+	if !there {
+		return nil, v1.Refuse(v1.BirthsNeedPublicURL, "the product has a birth block, and this authority has no issuer of births")
+	}
+	return p.CompileBirth(revision, name, limits)
+}
+
+// issuerOf tells the authority's name and the limits of the newest issuer of a
+// kind, if there is one.
+func (a *API) issuerOf(ctx context.Context, kind string) (name string, limits profile.IssuerLimits, there bool, err error) {
+	authority, err := a.store.Authority(ctx)
+	if err != nil {
+		return "", limits, false, err
 	}
 	issuers, err := a.store.Issuers(ctx)
 	if err != nil {
-		return nil, err
+		return "", limits, false, err
 	}
-	var limits profile.IssuerLimits
 	var newest uint32
 	for _, i := range issuers {
-		if i.Kind == store.KindDevices && i.Generation >= newest {
-			newest, limits.MaxValidity = i.Generation, i.MaxValidity
+		if i.Kind == kind && i.Generation >= newest {
+			newest, limits.MaxValidity, there = i.Generation, i.MaxValidity, true
 		}
 	}
-	return p.Compile(revision, authority.Name, limits)
+	return authority.Name, limits, there, nil
+}
+
+// productNamed reads and parses a product, for what rests on it.
+func (a *API) productNamed(ctx context.Context, name string) (*profile.Product, uint32, error) {
+	d, err := a.present(ctx, store.KindProduct, name)
+	if err != nil {
+		return nil, 0, err
+	}
+	if d.Revision == 0 {
+		return nil, 0, &v1.Refusal{
+			Reason: v1.NotFound, Detail: "there is no product " + printable(name),
+			Next: "list the products: assay product list",
+		}
+	}
+	p, err := profile.ParseProduct(name, d.Body)
+	if err != nil {
+		return nil, 0, fmt.Errorf("read product %s: %w", name, hide(err))
+	}
+	return p, d.Revision, nil
+}
+
+// compiledNamed is productNamed, compiled: for its rule of serials.
+func (a *API) compiledNamed(ctx context.Context, name string) (*profile.Profile, error) {
+	p, revision, err := a.productNamed(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	compiled, err := a.compile(ctx, p, revision)
+	if err != nil {
+		return nil, fmt.Errorf("compile product %s: %w", name, hide(err))
+	}
+	return compiled, nil
 }
 
 type policyOut struct {
@@ -148,5 +218,7 @@ func (a *API) putPolicy(ctx context.Context, who *caller, in *putIn) (*appliedOu
 	if err != nil {
 		return nil, err
 	}
-	return a.putDocument(ctx, who, in, store.KindPolicy, canonical, func(context.Context, uint32) error { return nil })
+	return a.putDocument(ctx, who, in.Condition, store.KindPolicy, in.Name, canonical, func(context.Context, store.Document, *store.PutDocument) error {
+		return nil
+	})
 }

@@ -31,7 +31,11 @@ type spec struct {
 	summary      string
 	status       int
 	timeout      time.Duration
+	// maxBody bounds the body; 0: maxBodyBytes.
+	maxBody int64
 }
+
+func (s spec) bodyLimit() int64 { return max(s.maxBody, maxBodyBytes) }
 
 // handle registers a route. The handler's error becomes a problem.
 func handle[I, O any](a *API, h huma.API, s spec, f func(ctx context.Context, who *caller, in *I) (*O, error)) {
@@ -42,8 +46,8 @@ func handle[I, O any](a *API, h huma.API, s spec, f func(ctx context.Context, wh
 		DefaultStatus: s.status, Tags: []string{tag},
 		// The body was read, bounded and timed before huma sees it; huma counts
 		// its own limit as one too many.
-		MaxBodyBytes: maxBodyBytes + 1, BodyReadTimeout: -1,
-		Metadata:   map[string]any{actionKey: s.action, "timeout": s.timeout},
+		MaxBodyBytes: s.bodyLimit() + 1, BodyReadTimeout: -1,
+		Metadata:   map[string]any{actionKey: s.action, "timeout": s.timeout, "maxBody": s.bodyLimit()},
 		Extensions: map[string]any{"x-assay-action": string(s.action)},
 		Security:   []map[string][]string{{"mtls": {}}},
 		Responses:  map[string]*huma.Response{"default": problemResponse(h)},
@@ -138,8 +142,9 @@ func (a *API) guard(op *huma.Operation, next http.HandlerFunc) http.HandlerFunc 
 	if timeout == 0 {
 		timeout = handlerTimeout
 	}
+	limit, _ := op.Metadata["maxBody"].(int64)
 	return func(w http.ResponseWriter, r *http.Request) {
-		if err := announced(r); err != nil {
+		if err := announced(r, limit); err != nil {
 			a.refuse(w, r, err)
 			return
 		}
@@ -148,7 +153,15 @@ func (a *API) guard(op *huma.Operation, next http.HandlerFunc) http.HandlerFunc 
 			a.refuse(w, r, err)
 			return
 		}
-		body, err := readBody(r)
+		if limit > maxBodyBytes && (r.ContentLength < 0 || r.ContentLength > maxBodyBytes) {
+			done, err := a.takeLarge(w)
+			if err != nil {
+				a.refuse(w, r, err)
+				return
+			}
+			defer done()
+		}
+		body, err := readBody(r, limit)
 		if err != nil {
 			a.refuse(w, r, err)
 			return
@@ -168,14 +181,30 @@ func (a *API) guard(op *huma.Operation, next http.HandlerFunc) http.HandlerFunc 
 	}
 }
 
+// takeLarge lets one large body in at a time, of an operator who was admitted,
+// and gives it longer than the server's own deadlines.
+func (a *API) takeLarge(w http.ResponseWriter) (done func(), err error) {
+	select {
+	case a.large <- struct{}{}:
+	default:
+		return nil, v1.Refuse(v1.Overloaded, "another manifest is being imported")
+	}
+	// The deadlines are the connection's, by the wall. Whatever does not support
+	// them keeps the server's own.
+	c := http.NewResponseController(w)
+	_ = c.SetReadDeadline(time.Now().Add(largeReadTimeout))
+	_ = c.SetWriteDeadline(time.Now().Add(largeReadTimeout + manifestTimeout + writeTimeout))
+	return func() { <-a.large }, nil
+}
+
 // announced judges a body by its header. One that is there must be JSON by name,
 // which also keeps forms of foreign pages out.
-func announced(r *http.Request) error {
+func announced(r *http.Request, limit int64) error {
 	switch {
 	case r.Method == http.MethodGet || r.ContentLength == 0:
 		return nil
-	case r.ContentLength > maxBodyBytes:
-		return v1.Refuse(v1.TooLarge, "the body is over 1 MiB")
+	case r.ContentLength > limit:
+		return tooLarge(limit)
 	}
 	mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || mediaType != "application/json" {
@@ -184,19 +213,23 @@ func announced(r *http.Request) error {
 	return nil
 }
 
+func tooLarge(limit int64) error {
+	return v1.Refuse(v1.TooLarge, fmt.Sprintf("the body is over %d MiB", limit>>20))
+}
+
 // readBody reads a body up to its limit, of an operator only.
-func readBody(r *http.Request) ([]byte, error) {
+func readBody(r *http.Request, limit int64) ([]byte, error) {
 	if r.Method == http.MethodGet {
 		return nil, nil
 	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxBodyBytes+1))
+	body, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
 	switch {
 	case err != nil && errors.Is(err, context.Canceled):
 		return nil, err
 	case err != nil:
 		return nil, badDocument("the body did not arrive whole")
-	case len(body) > maxBodyBytes:
-		return nil, v1.Refuse(v1.TooLarge, "the body is over 1 MiB")
+	case int64(len(body)) > limit:
+		return nil, tooLarge(limit)
 	}
 	return body, nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/assay-pki/assay/api/rbac"
 	v1 "github.com/assay-pki/assay/api/v1"
+	"github.com/assay-pki/assay/store"
 )
 
 var problemType = reflect.TypeFor[v1.Problem]()
@@ -22,7 +23,10 @@ func (a *API) routes(mux *chi.Mux) error {
 	h := huma.NewAPI(a.humaConfig(), adapter{mux: mux, guard: a.guard})
 	a.sessionRoutes(h)
 	a.documentRoutes(h)
+	a.firmwareRoutes(h)
+	a.factoryRoutes(h)
 	a.deviceRoutes(h)
+	a.incidentRoutes(h)
 	a.authorityRoutes(h)
 	a.auditRoutes(h)
 	description, err := describe(h)
@@ -81,6 +85,40 @@ func (a *API) documentRoutes(h huma.API) {
 	handle(a, h, spec{method: http.MethodDelete, path: "/v1/tokens/{id}", id: "void-token", action: rbac.TokenVoid, summary: "End an enrolment token", status: http.StatusOK}, a.voidToken)
 }
 
+func (a *API) firmwareRoutes(h huma.API) {
+	const one = "/v1/firmware/{product}/{version}"
+	handle(a, h, spec{method: http.MethodGet, path: "/v1/firmware", id: "list-firmware", action: rbac.FirmwareRead, summary: "List firmware releases"}, a.listFirmware)
+	handle(a, h, spec{method: http.MethodGet, path: one, id: "get-firmware", action: rbac.FirmwareRead, summary: "Read a firmware release"}, a.getFirmware)
+	handle(a, h, spec{method: http.MethodPut, path: one, id: "put-firmware", action: rbac.FirmwareAdd, summary: "Declare a firmware release"}, a.putFirmware)
+	handle(a, h, spec{method: http.MethodPost, path: one + "/approve", id: "approve-firmware", action: rbac.FirmwareApprove, summary: "Approve a firmware release", status: http.StatusOK}, a.onFirmware(approve))
+	handle(a, h, spec{method: http.MethodPost, path: one + "/deprecate", id: "deprecate-firmware", action: rbac.FirmwareDeprecate, summary: "Deprecate a firmware release", status: http.StatusOK}, a.onFirmware(deprecate))
+	handle(a, h, spec{method: http.MethodPost, path: one + "/recall", id: "recall-firmware", action: rbac.FirmwareRecall, summary: "Recall a firmware release; a dry run counts who runs it", status: http.StatusOK}, a.onFirmware(recall))
+	handle(a, h, spec{method: http.MethodPost, path: one + "/undo-recall", id: "undo-recall", action: rbac.FirmwareRecall, summary: "Undo a recall", status: http.StatusOK}, a.onFirmware(undoRecall))
+}
+
+func (a *API) factoryRoutes(h huma.API) {
+	const batch, station = "/v1/batches/{name}", "/v1/stations/{name}"
+	handle(a, h, spec{method: http.MethodGet, path: "/v1/batches", id: "list-batches", action: rbac.BatchRead, summary: "List production orders"}, a.listBatches)
+	handle(a, h, spec{method: http.MethodGet, path: batch, id: "get-batch", action: rbac.BatchRead, summary: "Read a production order; a closed one with its certificate"}, a.getBatch)
+	handle(a, h, spec{method: http.MethodPut, path: batch, id: "put-batch", action: rbac.BatchCreate, summary: "Declare a production order, with its manifest", timeout: manifestTimeout, maxBody: maxManifestBody}, a.putBatch)
+	handle(a, h, spec{method: http.MethodPost, path: batch + "/pause", id: "pause-batch", action: rbac.BatchPause, summary: "Pause a production order", status: http.StatusOK}, a.onBatch(store.BatchHasPaused))
+	handle(a, h, spec{method: http.MethodPost, path: batch + "/resume", id: "resume-batch", action: rbac.BatchResume, summary: "Let a paused production order go on", status: http.StatusOK}, a.onBatch(store.BatchOpen))
+	handle(a, h, spec{method: http.MethodPost, path: batch + "/close", id: "close-batch", action: rbac.BatchClose, summary: "Close a production order; answers its certificate", status: http.StatusOK}, a.onBatch(store.BatchHasClosed))
+	handle(a, h, spec{method: http.MethodPost, path: batch + "/nonce", id: "batch-nonce", action: rbac.BatchNonce, summary: "Give the nonce of a production order", status: http.StatusOK}, a.batchNonce)
+	handle(a, h, spec{method: http.MethodGet, path: "/v1/stations", id: "list-stations", action: rbac.StationRead, summary: "List factory stations"}, a.listStations)
+	handle(a, h, spec{method: http.MethodGet, path: station, id: "get-station", action: rbac.StationRead, summary: "Read a factory station"}, a.getStation)
+	handle(a, h, spec{method: http.MethodPut, path: station, id: "put-station", action: rbac.StationCreate, summary: "Declare a factory station"}, a.putStation)
+	handle(a, h, spec{method: http.MethodPost, path: station + "/certificate", id: "certify-station", action: rbac.StationCreate, summary: "Issue a factory station's certificate", status: http.StatusCreated}, a.certifyStation)
+	handle(a, h, spec{method: http.MethodPost, path: station + "/revoke", id: "revoke-station", action: rbac.StationRevoke, summary: "Revoke a factory station", status: http.StatusOK}, a.revokeStation)
+}
+
+func (a *API) incidentRoutes(h huma.API) {
+	const one = "/v1/incidents/{id}"
+	handle(a, h, spec{method: http.MethodGet, path: "/v1/incidents", id: "list-incidents", action: rbac.IncidentRead, summary: "List incidents, the newest first"}, a.listIncidents)
+	handle(a, h, spec{method: http.MethodGet, path: one, id: "get-incident", action: rbac.IncidentRead, summary: "Read an incident"}, a.getIncident)
+	handle(a, h, spec{method: http.MethodPost, path: one + "/close", id: "close-incident", action: rbac.IncidentClose, summary: "Close an incident", status: http.StatusOK}, a.closeIncident)
+}
+
 func (a *API) deviceRoutes(h huma.API) {
 	const one = "/v1/devices/{product}/{serial}"
 	handle(a, h, spec{method: http.MethodGet, path: "/v1/devices", id: "list-devices", action: rbac.DeviceRead, summary: "List devices"}, a.listDevices)
@@ -88,6 +126,9 @@ func (a *API) deviceRoutes(h huma.API) {
 	handle(a, h, spec{method: http.MethodPost, path: one + "/hold", id: "hold-device", action: rbac.DeviceHold, summary: "Suspend a device", status: http.StatusOK}, a.onDevice(a.revoker.Hold))
 	handle(a, h, spec{method: http.MethodPost, path: one + "/release", id: "release-device", action: rbac.DeviceRelease, summary: "Undo a hold", status: http.StatusOK}, a.onDevice(a.revoker.Release))
 	handle(a, h, spec{method: http.MethodPost, path: one + "/decommission", id: "decommission-device", action: rbac.DeviceDecommission, summary: "End a device", status: http.StatusOK}, a.onDevice(a.revoker.Decommission))
+	handle(a, h, spec{method: http.MethodGet, path: one + "/timeline", id: "device-timeline", action: rbac.DeviceRead, summary: "Read what happened to a device"}, a.timeline)
+	handle(a, h, spec{method: http.MethodPost, path: one + "/rework", id: "rework-device", action: rbac.DeviceRework, summary: "Let a station give a device a new key", status: http.StatusOK}, a.onUnit(store.Store.Rework))
+	handle(a, h, spec{method: http.MethodPost, path: one + "/scrap", id: "scrap-device", action: rbac.DeviceScrap, summary: "End a device that never left the factory", status: http.StatusOK}, a.onUnit(store.Store.Scrap))
 	handle(a, h, spec{method: http.MethodPost, path: "/v1/revocations", id: "revoke", action: rbac.Revoke, summary: "Revoke a device or a certificate", status: http.StatusOK}, a.revoke)
 	handle(a, h, spec{method: http.MethodGet, path: "/v1/certificates", id: "list-certificates", action: rbac.CertRead, summary: "List certificates"}, a.listCertificates)
 	handle(a, h, spec{method: http.MethodGet, path: "/v1/certificates/{serial}", id: "get-certificate", action: rbac.CertRead, summary: "Read a certificate"}, a.getCertificate)

@@ -87,26 +87,13 @@ func tokenTerms(r v1.TokenRequest) (ttl time.Duration, uses uint32, err error) {
 
 // tokenFits refuses a token that could never enrol.
 func (a *API) tokenFits(ctx context.Context, r v1.TokenRequest) error {
-	d, err := a.present(ctx, store.KindProduct, r.Product)
-	if err != nil {
+	if r.Serial == "" {
+		_, _, err := a.productNamed(ctx, r.Product)
 		return err
 	}
-	if d.Revision == 0 {
-		return &v1.Refusal{
-			Reason: v1.NotFound, Detail: "there is no product " + printable(r.Product),
-			Next: "list the products: assay product list",
-		}
-	}
-	if r.Serial == "" {
-		return nil
-	}
-	product, err := profile.ParseProduct(r.Product, d.Body)
+	compiled, err := a.compiledNamed(ctx, r.Product)
 	if err != nil {
-		return fmt.Errorf("read product %s: %w", r.Product, hide(err))
-	}
-	compiled, err := a.compile(ctx, product, d.Revision)
-	if err != nil {
-		return fmt.Errorf("compile product %s: %w", r.Product, hide(err))
+		return err
 	}
 	if !compiled.SerialOK(r.Serial) {
 		return badDocument("", v1.Fault{At: "serial", Reason: "does not match the product's serial_pattern"})

@@ -3,22 +3,15 @@ package api_test
 import (
 	"bytes"
 	"context"
-	"crypto"
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"io"
 	"log/slog"
-	"math/big"
 	"net"
 	"net/http"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -28,6 +21,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/mod/sumdb/note"
+
 	"github.com/assay-pki/assay/api"
 	"github.com/assay-pki/assay/api/client"
 	v1 "github.com/assay-pki/assay/api/v1"
@@ -35,7 +30,6 @@ import (
 	"github.com/assay-pki/assay/ca/keys"
 	"github.com/assay-pki/assay/ca/profile"
 	"github.com/assay-pki/assay/enroll"
-	"github.com/assay-pki/assay/enroll/wire"
 	"github.com/assay-pki/assay/revocation"
 	"github.com/assay-pki/assay/revocation/crl"
 	"github.com/assay-pki/assay/store"
@@ -53,9 +47,13 @@ type world struct {
 	api       *api.API
 	log       *lockedBuffer
 	findings  []v1.Finding
-	host      string
-	roots     *x509.CertPool
-	root      *client.Client
+
+	noteSigner   note.Signer
+	noteVerifier note.Verifier
+	unsigned     atomic.Bool // the log's key is away
+	host         string
+	roots        *x509.CertPool
+	root         *client.Client
 }
 
 // switchable is a store that can be out of order.
@@ -114,8 +112,14 @@ type founded struct {
 	founding store.Founding
 }
 
-// found makes it once for all tests.
-var found = sync.OnceValues(func() (founded, error) {
+// found and foundLocal make theirs once for all tests; a local authority has no
+// public URL, and so no births.
+var (
+	found      = sync.OnceValues(func() (founded, error) { return foundAs("http://pki.example.com", "") })
+	foundLocal = sync.OnceValues(func() (founded, error) { return foundAs("", "http://127.0.0.1:8080") })
+)
+
+func foundAs(publicURL, baseURL string) (founded, error) {
 	dir, err := os.MkdirTemp("", "assay-api-")
 	if err != nil {
 		return founded{}, err
@@ -127,7 +131,7 @@ var found = sync.OnceValues(func() (founded, error) {
 		return founded{}, err
 	}
 	f, err := ca.Found(ctx, ca.FoundConfig{
-		Name: "Testers", PublicURL: "http://pki.example.com", Hosts: []string{"127.0.0.1"},
+		Name: "Testers", PublicURL: publicURL, BaseURL: baseURL, Hosts: []string{"127.0.0.1"},
 		LogKey: "assay/0/0+00000000+key", Keys: ring, Now: time.Now,
 	})
 	if err != nil {
@@ -138,13 +142,21 @@ var found = sync.OnceValues(func() (founded, error) {
 		err = ring.Warm(ctx, names...)
 	}
 	return founded{ring, f}, err
-})
+}
 
 // newWorld serves the API of a new store.
-func newWorld(t testing.TB) *world {
+func newWorld(t testing.TB) *world { return newWorldOf(t, found) }
+
+func newWorldOf(t testing.TB, found func() (founded, error)) *world {
 	t.Helper()
 	ctx, dir := t.Context(), t.TempDir()
 	w := &world{TB: t, log: &lockedBuffer{}}
+	skey, vkey, err := note.GenerateKey(rand.Reader, "assay/test")
+	must(t, err)
+	w.noteSigner, err = note.NewSigner(skey)
+	must(t, err)
+	w.noteVerifier, err = note.NewVerifier(vkey)
+	must(t, err)
 	log := slog.New(slog.NewJSONHandler(w.log, nil))
 
 	begun, err := found()
@@ -169,7 +181,7 @@ func newWorld(t testing.TB) *world {
 	must(t, err)
 	w.api, err = api.New(api.Config{
 		Store: w.store, Authenticator: w.enroll, CA: w.authority, Revocation: revocation.New(w.store, w.now),
-		CRL: publisher, Doctor: func(context.Context) []v1.Finding { return w.findings },
+		CRL: publisher, SignNote: w.sign, ESTURL: func() string { return "https://est.example.com:8443" }, Doctor: func(context.Context) []v1.Finding { return w.findings },
 		Now: w.now, Log: log, Version: v1.Version{Version: "1.2.3"},
 		Healthz: http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { io.WriteString(rw, "ok\n") }),
 	})
@@ -206,6 +218,22 @@ func (w *world) serve(root *x509.Certificate) {
 		}
 	})
 	w.host = l.Addr().String()
+}
+
+// sign makes a note as the log's key does.
+func (w *world) sign(text string) ([]byte, error) {
+	if w.unsigned.Load() {
+		return nil, errors.New("key is away")
+	}
+	return note.Sign(&note.Note{Text: text}, w.noteSigner)
+}
+
+// opened verifies a note and returns its text.
+func (w *world) opened(signed string) string {
+	w.Helper()
+	n, err := note.Open([]byte(signed), note.VerifierList(w.noteVerifier))
+	must(w, err)
+	return n.Text
 }
 
 func (w *world) by() store.Actor { return store.Actor{Principal: "node", At: w.now()} }
@@ -327,83 +355,4 @@ func (w *world) events(name store.EventName) []store.Event {
 	all, err := w.store.Events(w.Context(), 0, store.MaxPage)
 	must(w, err)
 	return slices.DeleteFunc(all, func(e store.Event) bool { return e.Name != name })
-}
-
-func newKey(t testing.TB) *ecdsa.PrivateKey {
-	t.Helper()
-	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	must(t, err)
-	return k
-}
-
-func spki(t testing.TB, key crypto.Signer) []byte {
-	t.Helper()
-	b, err := x509.MarshalPKIXPublicKey(key.Public())
-	must(t, err)
-	return b
-}
-
-// csrPEM is a request for an operator's certificate.
-func csrPEM(t testing.TB, key crypto.Signer) string {
-	t.Helper()
-	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{}, key)
-	must(t, err)
-	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der}))
-}
-
-// refused checks that an error is a refusal for a reason.
-func refused(t testing.TB, err error, want v1.Reason) *v1.Refusal {
-	t.Helper()
-	r, ok := errors.AsType[*v1.Refusal](err)
-	if !ok || r.Reason != want {
-		t.Errorf("error %v, want reason %s", err, want)
-		return &v1.Refusal{}
-	}
-	return r
-}
-
-// collect reads a list to its end.
-func collect[T any](t testing.TB, seq func(func(T, error) bool)) []T {
-	t.Helper()
-	var all []T
-	for item, err := range seq {
-		if err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, item)
-	}
-	return all
-}
-
-// deviceWithKey enrols a device with a key of the caller's.
-func (w *world) deviceWithKey(product, serial string, key crypto.Signer) *x509.Certificate {
-	w.Helper()
-	text, hash, err := enroll.NewToken(rand.Reader)
-	must(w, err)
-	must(w, w.store.CreateToken(w.Context(), store.Token{
-		Hash: hash, Product: product, Uses: 1, CreatedAt: w.now(), ExpiresAt: w.now().Add(time.Hour),
-	}, w.by()))
-	csr, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{
-		Subject: pkix.Name{CommonName: serial, SerialNumber: serial},
-	}, key)
-	must(w, err)
-	made, err := w.enroll.Enroll(w.Context(), enroll.Request{
-		Operation: wire.OpSimpleEnroll, HasBasic: true, Password: text, CSR: csr, Source: netip.MustParseAddr("192.0.2.7"),
-	})
-	must(w, err)
-	cert, err := x509.ParseCertificate(made.Certificate)
-	must(w, err)
-	return cert
-}
-
-func selfSigned(t testing.TB, key crypto.Signer) tls.Certificate {
-	t.Helper()
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(7), Subject: pkix.Name{CommonName: "root"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	must(t, err)
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }

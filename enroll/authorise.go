@@ -27,7 +27,7 @@ type plan struct {
 // checked here saves signing what would then be thrown away, and knows better
 // words.
 func (a *attempt) authorise(ctx context.Context) (plan, error) {
-	usedBefore, err := a.ownKey(ctx)
+	usedBefore, err := a.ownKey()
 	if err != nil {
 		return plan{}, err
 	}
@@ -39,25 +39,15 @@ func (a *attempt) authorise(ctx context.Context) (plan, error) {
 
 // ownKey refuses a key of somebody else. It tells whether this device had a
 // certificate with the key before.
-func (a *attempt) ownKey(ctx context.Context) (bool, error) {
+func (a *attempt) ownKey() (bool, error) {
 	if a.anchors.Load().isCA(a.csr.SPKI) {
 		return false, a.keyOfAnother("a certification authority")
 	}
-	c, err := a.store.CertificateBySPKI(ctx, a.csr.SPKI)
 	switch {
-	case errors.Is(err, store.ErrNotFound):
+	case a.owner == nil:
 		return false, nil
-	case err != nil:
-		return false, fmt.Errorf("look up the owner of a key: %w", err)
-	}
-	// Only a key that was certified can have been blocked.
-	switch blocked, err := a.store.KeyBlocked(ctx, a.csr.SPKI); {
-	case err != nil:
-		return false, fmt.Errorf("look up a blocked key: %w", err)
-	case blocked:
-		return false, v1.Refuse(v1.KeyBlocked, "")
-	case c.Holder != store.Holder{Kind: store.HolderDevice, Name: a.device.String()}:
-		return false, a.keyOfAnother(c.Holder.Kind + " " + c.Holder.Name)
+	case a.owner.Holder != store.Holder{Kind: store.HolderDevice, Name: a.device.String()}:
+		return false, a.keyOfAnother(a.owner.Holder.Kind + " " + a.owner.Holder.Name)
 	}
 	return true, nil
 }

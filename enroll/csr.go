@@ -6,12 +6,14 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"strings"
 	"unicode"
 
 	v1 "github.com/assay-pki/assay/api/v1"
 	"github.com/assay-pki/assay/enroll/keypolicy"
 	"github.com/assay-pki/assay/enroll/wire"
+	"github.com/assay-pki/assay/store"
 )
 
 // readCSR reads the request, once: its form, its key, its signature, in this
@@ -31,6 +33,9 @@ func (a *attempt) readCSR(ctx context.Context) error {
 	if err := keypolicy.Check(key, a.csr.SPKI, a.product.Keys); err != nil {
 		return err
 	}
+	if err := a.findOwner(ctx); err != nil {
+		return err
+	}
 	a.key = key
 	switch err := a.csr.Verify(key); {
 	case errors.Is(err, wire.ErrSignatureAlgorithm):
@@ -39,6 +44,26 @@ func (a *attempt) readCSR(ctx context.Context) error {
 		return &v1.Refusal{Reason: v1.BadSignature, Err: err}
 	}
 	return a.checkBinding()
+}
+
+// findOwner finds the newest certificate of the key, and refuses a key that was
+// compromised once: only one that was certified can have been.
+func (a *attempt) findOwner(ctx context.Context) error {
+	c, err := a.store.CertificateBySPKI(ctx, a.csr.SPKI)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return nil
+	case err != nil:
+		return fmt.Errorf("look up the owner of a key: %w", err)
+	}
+	a.owner = &c
+	switch blocked, err := a.store.KeyBlocked(ctx, a.csr.SPKI); {
+	case err != nil:
+		return fmt.Errorf("look up a blocked key: %w", err)
+	case blocked:
+		return v1.Refuse(v1.KeyBlocked, "")
+	}
+	return nil
 }
 
 // parseCSR reads the form only.

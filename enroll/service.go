@@ -205,8 +205,9 @@ type attempt struct {
 	model   *model
 	product *profile.Profile // of the model
 	csr     *wire.CSR
-	key     crypto.PublicKey // of the CSR
-	hash    [32]byte         // of the CSR
+	key     crypto.PublicKey   // of the CSR
+	hash    [32]byte           // of the CSR
+	owner   *store.Certificate // the newest of the key; nil: the key is new
 	device  store.DeviceID
 	record  *store.Device // nil: not there yet
 	lineage lineage

@@ -39,7 +39,8 @@ type Config struct {
 	URL string
 	// Credential is the caller's; see LoadCredential.
 	Credential Credential
-	// Timeout bounds one request, from dial to the last byte; 0: 30 s.
+	// Timeout bounds one request, from dial to the last byte; 0: 30 s. A batch
+	// with its manifest has 5 min at least.
 	Timeout time.Duration
 	// UserAgent names the program in the server's log; optional.
 	UserAgent string
@@ -49,6 +50,7 @@ type Config struct {
 type Client struct {
 	base  string
 	http  *http.Client
+	long  *http.Client // for manifests
 	agent string
 }
 
@@ -80,6 +82,7 @@ func New(c Config) (*Client, error) {
 	return &Client{
 		base:  strings.TrimSuffix(u.String(), "/"),
 		http:  &http.Client{Transport: transport, Timeout: timeout, CheckRedirect: noRedirect},
+		long:  &http.Client{Transport: transport, Timeout: max(timeout, manifestTimeout), CheckRedirect: noRedirect},
 		agent: c.UserAgent,
 	}, nil
 }
@@ -97,6 +100,8 @@ type call struct {
 	query  url.Values
 	body   any
 	header http.Header
+	// long: the body may be a manifest of 256 MiB.
+	long bool
 }
 
 // do sends a call and decodes the answer into out; nil drops it.
@@ -105,7 +110,11 @@ func (c *Client) do(ctx context.Context, q call, out any) error {
 	if err != nil {
 		return err
 	}
-	res, err := c.http.Do(req)
+	client := c.http
+	if q.long {
+		client = c.long
+	}
+	res, err := client.Do(req)
 	if err != nil {
 		return unavailable(ctx, q, err)
 	}

@@ -201,9 +201,55 @@ func TestRequests(t *testing.T) {
 	if _, err = c.Apply(t.Context(), doc, Expect{New: true}); err != nil || got.Header.Get("If-None-Match") != "*" {
 		t.Errorf("%v %v", err, got.Header)
 	}
-	doc.Kind = "Batch"
+	doc.Kind, doc.Name = v1.KindFirmware, "sensor/1.2+3"
+	if _, err = c.Apply(t.Context(), doc, Expect{}); err != nil || got.URL.EscapedPath() != "/v1/firmware/sensor/1.2+3" {
+		t.Errorf("%v %v", err, got.URL)
+	}
+	doc.Name = "sensor"
+	if _, err = c.Apply(t.Context(), doc, Expect{}); err == nil {
+		t.Error("a release without a version was sent")
+	}
+	doc.Kind = "Approval"
 	if _, err = c.Apply(t.Context(), doc, Expect{}); err == nil {
 		t.Error("an unknown kind was sent")
+	}
+}
+
+// TestRecallCountsToItsEnd: a dry run is as many requests as it takes.
+func TestRecallCountsToItsEnd(t *testing.T) {
+	day := func(d int) time.Time { return time.Date(2026, 12, d, 0, 0, 0, 0, time.UTC) }
+	answers := map[string]v1.RecallImpact{
+		"": {Devices: 3, Next: "one", Groups: []v1.RecallGroup{
+			{Site: "leipzig", Batch: "a", Devices: 2, FirstEnd: day(4), LastEnd: day(5)}, {Devices: 1, FirstEnd: day(2), LastEnd: day(2)},
+		}},
+		"one": {Next: "two", Groups: []v1.RecallGroup{}},
+		"two": {Devices: 2, Groups: []v1.RecallGroup{
+			{Site: "leipzig", Batch: "a", Devices: 1, FirstEnd: day(1), LastEnd: day(9)}, {Site: "leipzig", Batch: "b", Devices: 1, FirstEnd: day(7), LastEnd: day(7)},
+		}},
+	}
+	c := against(t, func(w http.ResponseWriter, r *http.Request) {
+		var in v1.FirmwareAct
+		if err := json.NewDecoder(r.Body).Decode(&in); err != nil || !in.DryRun {
+			t.Errorf("asked %+v: %v", in, err)
+		}
+		impact := answers[in.Cursor]
+		_ = json.NewEncoder(w).Encode(v1.FirmwareChange{DryRun: true, Impact: &impact})
+	})
+	got, err := c.RecallFirmware(t.Context(), "sensor", "1.0", v1.FirmwareAct{DryRun: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &v1.RecallImpact{Devices: 5, Groups: []v1.RecallGroup{
+		{Site: "leipzig", Batch: "a", Devices: 3, FirstEnd: day(1), LastEnd: day(9)},
+		{Devices: 1, FirstEnd: day(2), LastEnd: day(2)},
+		{Site: "leipzig", Batch: "b", Devices: 1, FirstEnd: day(7), LastEnd: day(7)},
+	}}
+	if diff := cmp.Diff(want, got.Impact); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	refusal := against(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusConflict) })
+	if _, err := refusal.RecallFirmware(t.Context(), "sensor", "1.0", v1.FirmwareAct{}); err == nil {
+		t.Error("a refusal was swallowed")
 	}
 }
 

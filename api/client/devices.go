@@ -3,17 +3,20 @@ package client
 import (
 	"context"
 	"iter"
-	"net/url"
 
 	v1 "github.com/assay-pki/assay/api/v1"
 )
 
 // DeviceFilter narrows Devices; empty fields match all.
-type DeviceFilter struct{ Product, State string }
+type DeviceFilter struct {
+	Product, State string
+	// Query is in the query language; bad-query when it is not.
+	Query string
+}
 
 // Devices lists devices by product and serial, without their certificates.
 func (c *Client) Devices(ctx context.Context, f DeviceFilter) iter.Seq2[v1.Device, error] {
-	return pages[v1.Device](ctx, c, "/devices", filter("product", f.Product, "state", f.State), pageSize)
+	return pages[v1.Device](ctx, c, "/devices", filter("product", f.Product, "state", f.State, "query", f.Query), pageSize)
 }
 
 // Device reads one with its certificates.
@@ -36,12 +39,23 @@ func (c *Client) Decommission(ctx context.Context, product, serial string, a v1.
 	return c.act(ctx, product, serial, "/decommission", a, dryRun)
 }
 
+// Rework lets a station give the device a new key once.
+func (c *Client) Rework(ctx context.Context, product, serial string, a v1.Act, dryRun bool) (v1.StatusChange, error) {
+	return c.act(ctx, product, serial, "/rework", a, dryRun)
+}
+
+// Scrap ends a device that never left the factory.
+func (c *Client) Scrap(ctx context.Context, product, serial string, a v1.Act, dryRun bool) (v1.StatusChange, error) {
+	return c.act(ctx, product, serial, "/scrap", a, dryRun)
+}
+
+// Timeline reads what happened to a device, oldest first.
+func (c *Client) Timeline(ctx context.Context, product, serial string) (v1.Timeline, error) {
+	return get[v1.Timeline](ctx, c, devicePath(product, serial)+"/timeline")
+}
+
 func (c *Client) act(ctx context.Context, product, serial, verb string, a v1.Act, dryRun bool) (v1.StatusChange, error) {
-	var query url.Values
-	if dryRun {
-		query = url.Values{"dry_run": {"true"}}
-	}
-	return post[v1.StatusChange](ctx, c, devicePath(product, serial)+verb, query, a)
+	return post[v1.StatusChange](ctx, c, devicePath(product, serial)+verb, dry(dryRun), a)
 }
 
 func devicePath(product, serial string) string {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 
 	v1 "github.com/assay-pki/assay/api/v1"
 )
@@ -32,32 +33,53 @@ func (e Expect) header() http.Header {
 	return h
 }
 
-func (e Expect) query() url.Values {
-	if !e.DryRun {
+func (e Expect) query() url.Values { return dry(e.DryRun) }
+
+// dry is the query of a dry run.
+func dry(run bool) url.Values {
+	if !run {
 		return nil
 	}
 	return url.Values{"dry_run": {"true"}}
 }
 
-// Apply puts a document of any kind where it belongs.
+// Apply puts a document of any kind where it belongs. A batch goes with the
+// text of its manifest, and has longer.
 func (c *Client) Apply(ctx context.Context, d v1.Document, e Expect) (v1.Applied, error) {
-	var path string
-	switch d.Kind {
-	case v1.KindProduct:
-		path = "/products"
-	case v1.KindPolicy:
-		path = "/policy"
-	case v1.KindOperator:
-		path = "/operators"
-	default:
-		return v1.Applied{}, fmt.Errorf("kind %q is not one of %s, %s, %s", d.Kind, v1.KindPolicy, v1.KindProduct, v1.KindOperator)
+	path, err := documentPath(d.Kind, d.Name)
+	if err != nil {
+		return v1.Applied{}, err
 	}
 	var out v1.Applied
-	err := c.do(ctx, call{
-		method: http.MethodPut, path: path + segment(d.Name),
-		query: e.query(), header: e.header(), body: d,
+	err = c.do(ctx, call{
+		method: http.MethodPut, path: path,
+		query: e.query(), header: e.header(), body: d, long: d.Kind == v1.KindBatch,
 	}, &out)
 	return out, err
+}
+
+// documentPath is where a document of a kind is.
+func documentPath(kind, name string) (string, error) {
+	switch kind {
+	case v1.KindProduct:
+		return "/products" + segment(name), nil
+	case v1.KindPolicy:
+		return "/policy" + segment(name), nil
+	case v1.KindOperator:
+		return "/operators" + segment(name), nil
+	case v1.KindFirmware:
+		product, version, ok := strings.Cut(name, "/")
+		if !ok || product == "" || version == "" {
+			return "", fmt.Errorf("a %s is named PRODUCT/VERSION, not %q", kind, name)
+		}
+		return firmwarePath(product, version), nil
+	case v1.KindBatch:
+		return batchPath(name), nil
+	case v1.KindStation:
+		return stationPath(name), nil
+	}
+	return "", fmt.Errorf("kind %q is not one of %s, %s, %s, %s, %s, %s", kind,
+		v1.KindPolicy, v1.KindProduct, v1.KindFirmware, v1.KindBatch, v1.KindStation, v1.KindOperator)
 }
 
 // Products lists the products by name.

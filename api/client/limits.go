@@ -6,6 +6,9 @@ const (
 	// defaultTimeout bounds one request: the server answers within 5 s or not
 	// at all, the rest is for slow links.
 	defaultTimeout = 30 * time.Second
+	// manifestTimeout bounds the request that brings a manifest: 256 MiB over a
+	// slow link, and a million rows to store.
+	manifestTimeout = 5 * time.Minute
 	// maxAnswerBytes bounds an answer: a page of 1000 records with certificates
 	// is below 8 MiB.
 	maxAnswerBytes = 16 << 20

@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/ed25519"
 	"encoding/base64"
+	"errors"
 	"fmt"
+	"strings"
 
 	"golang.org/x/mod/sumdb/note"
 
@@ -51,4 +53,24 @@ func logSigner(ctx context.Context, ring *keys.Ring, origin string) (string, err
 	const algEd25519 = 1
 	secret := append([]byte{algEd25519}, private.Seed()...)
 	return fmt.Sprintf("PRIVATE+KEY+%s+%08x+%s", origin, v.KeyHash(), base64.StdEncoding.EncodeToString(secret)), nil
+}
+
+// noteSigner signs texts other than heads of the log with the log's key. One
+// that begins as a head does is refused: it could be shown to a verifier as one.
+func (n *node) noteSigner(ctx context.Context) (func(string) ([]byte, error), error) {
+	origin := logOrigin(n.record.ID)
+	secret, err := logSigner(ctx, n.keys, origin)
+	if err != nil {
+		return nil, fmt.Errorf("open the audit log's key: %w", err)
+	}
+	signer, err := note.NewSigner(secret)
+	if err != nil {
+		return nil, fmt.Errorf("read the audit log's key: %w", err)
+	}
+	return func(text string) ([]byte, error) {
+		if first, _, _ := strings.Cut(text, "\n"); first == origin {
+			return nil, errors.New("the text begins as a head of the audit log")
+		}
+		return note.Sign(&note.Note{Text: text}, signer)
+	}, nil
 }

@@ -81,6 +81,7 @@ type services struct {
 	revocation   *revocation.Service
 	ocsp         *ocsp.Responder
 	checkpointer *audit.Checkpointer
+	signNote     func(text string) ([]byte, error)
 }
 
 func (n *node) services(ctx context.Context, m *metrics) (*services, error) {
@@ -106,7 +107,10 @@ func (n *node) services(ctx context.Context, m *metrics) (*services, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.checkpointer, err = n.checkpointer(ctx)
+	if s.checkpointer, err = n.checkpointer(ctx); err != nil {
+		return nil, err
+	}
+	s.signNote, err = n.noteSigner(ctx)
 	return s, err
 }
 

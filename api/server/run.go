@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"time"
 
@@ -82,7 +83,8 @@ type listener struct {
 
 func (n *node) listenAndRun(ctx context.Context, c *Config, s *services, m *metrics) error {
 	h := &health{ready: n.readiness(s)}
-	admin, err := n.admin(c, s, h)
+	var addresses Addresses // known before anything is served
+	admin, err := n.admin(c, s, h, func() string { return n.estURL(addresses.EST) })
 	if err != nil {
 		return err
 	}
@@ -97,7 +99,7 @@ func (n *node) listenAndRun(ctx context.Context, c *Config, s *services, m *metr
 	if err := listen(ctx, listeners, c.Connections); err != nil {
 		return err
 	}
-	addresses := addressesOf(listeners)
+	addresses = addressesOf(listeners)
 	if err := n.dir.writeAddresses(addresses); err != nil {
 		return err
 	}
@@ -159,7 +161,7 @@ func (n *node) farewell(s *services) error {
 func (n *node) warm(ctx context.Context) {
 	var issuers []string
 	for _, i := range n.authority.Issuers() {
-		if i.Kind == store.KindDevices || i.Kind == store.KindOperations {
+		if i.Kind != store.KindRoot {
 			issuers = append(issuers, i.Name)
 		}
 	}
@@ -264,14 +266,27 @@ func (n *node) note(ctx context.Context, name store.EventName, detail map[string
 	return nil
 }
 
-func (n *node) admin(c *Config, s *services, h *health) (*http.Server, error) {
+func (n *node) admin(c *Config, s *services, h *health, estURL func() string) (*http.Server, error) {
 	a, err := api.New(api.Config{
 		Store: n.store, Authenticator: s.enroll, CA: n.authority, Revocation: s.revocation,
-		CRL: n.publisher, Doctor: n.doctor, Now: n.clock.Now, Log: n.log, Version: c.Version,
+		CRL: n.publisher, SignNote: s.signNote, ESTURL: estURL, Doctor: n.doctor, Now: n.clock.Now, Log: n.log, Version: c.Version,
 		Healthz: http.HandlerFunc(h.healthz), Readyz: http.HandlerFunc(h.readyz),
 	})
 	if err != nil {
 		return nil, err
 	}
 	return a.Server(api.TLSConfig(func() *tls.Certificate { return n.credentials.TLS() })), nil
+}
+
+// estURL is where devices find the EST listener: the address that it listens on,
+// or, when that is every address, the first name of the TLS certificate.
+func (n *node) estURL(address string) string {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return ""
+	}
+	if ip, err := netip.ParseAddr(host); err == nil && ip.IsUnspecified() && len(n.record.Hosts) > 0 {
+		host = n.record.Hosts[0]
+	}
+	return "https://" + net.JoinHostPort(host, port)
 }

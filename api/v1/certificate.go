@@ -10,7 +10,7 @@ type Certificate struct {
 	// Holder is PRODUCT/SERIAL of a device, else a name.
 	Holder     string `json:"holder" doc:"whose it is: PRODUCT/SERIAL or a name"`
 	HolderKind string `json:"holder_kind" enum:"device,station,operator,server"`
-	Profile    string `json:"profile" doc:"operational, operator, server, ocsp"`
+	Profile    string `json:"profile" doc:"operational, birth, operator, station, server, ocsp"`
 	Product    string `json:"product,omitempty"`
 	Revision   uint32 `json:"revision,omitempty" doc:"of the product's document that shaped it"`
 	Device     string `json:"device,omitempty" doc:"PRODUCT/SERIAL"`
@@ -39,7 +39,8 @@ const (
 	StatusExpired    = "expired"
 )
 
-// CSR is the body of POST /v1/operators/NAME/certificate.
+// CSR is the body of POST /v1/operators/NAME/certificate and its like for
+// stations.
 type CSR struct {
 	CSR string `json:"csr" minLength:"1" maxLength:"16384" doc:"PKCS#10 request in PEM; only its key is used"`
 }

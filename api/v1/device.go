@@ -12,12 +12,50 @@ type Device struct {
 	Reason      string    `json:"reason,omitempty" doc:"RFC 5280 reason that ended or suspended it"`
 	ActivatedAt time.Time `json:"activated_at,omitzero"`
 	ChangedAt   time.Time `json:"changed_at,omitzero" doc:"when the state last changed"`
+	// RenewedAt is when it got its newest certificate but the first.
+	RenewedAt time.Time `json:"renewed_at,omitzero" doc:"when it got its newest certificate but the first"`
+	SeenAt    time.Time `json:"seen_at,omitzero" doc:"when it was last given, or first presented, a certificate"`
+
+	Batch   string `json:"batch,omitempty" doc:"production order it belongs to"`
+	Site    string `json:"site,omitempty" doc:"where it was, or is to be, made"`
+	Line    string `json:"line,omitempty"`
+	Station string `json:"station,omitempty" doc:"gave it its first certificate"`
+	// VendorID is how its manifest says that a chip maker names it.
+	VendorID   string            `json:"vendor_id,omitempty" doc:"identity in the chip maker's certificate, from the manifest"`
+	Attributes map[string]string `json:"attributes,omitempty" doc:"attr.NAME of the manifest"`
+	// Rework: the next enrolment by a station may bring a new key.
+	Rework bool `json:"rework,omitempty" doc:"the next enrolment by a station may bring a new key"`
+
+	// Tier, Format, Fresh and Firmware are of the newest appraisal.
+	Tier     string            `json:"tier,omitempty" doc:"T0, T1 (self-reported, not attested), T1s, ... of the newest appraisal"`
+	Format   string            `json:"format,omitempty" doc:"of the newest evidence: self, station"`
+	Fresh    string            `json:"fresh,omitempty" doc:"of the newest evidence: yes, batch, no"`
+	Firmware []DeviceComponent `json:"firmware,omitempty" doc:"what the newest appraisal found"`
+
 	// CertificateCount counts the lineage; lists have it without Certificates.
 	CertificateCount int           `json:"certificate_count"`
 	Certificates     []Certificate `json:"certificates,omitempty" doc:"the lineage, oldest first, at most the newest 100; not in lists"`
 }
 
-// Act is the body of hold, release and decommission.
+// DeviceComponent is a component of a device that was appraised.
+type DeviceComponent struct {
+	Component string `json:"component"`
+	Version   string `json:"version" doc:"of the release that it matched"`
+	SVN       uint64 `json:"svn" doc:"its security version number"`
+	// Mark is the highest SVN that the device ever had.
+	Mark uint64 `json:"mark" doc:"highest security version number ever; less is refused"`
+}
+
+// Timeline is what happened to one device.
+type Timeline struct {
+	ID string `json:"id" doc:"PRODUCT/SERIAL"`
+	// Events are the newest 128 at most; what is expected and got of evidence is
+	// told to those who have appraisal.read.
+	Events []Event `json:"events" nullable:"false" doc:"oldest first, at most the newest 128"`
+	More   bool    `json:"more,omitempty" doc:"there are older ones: audit log, object PRODUCT/SERIAL"`
+}
+
+// Act is the body of hold, release, decommission, rework and scrap.
 type Act struct {
 	Comment string `json:"comment,omitempty" maxLength:"500" doc:"why; in the audit log"`
 	Ticket  string `json:"ticket,omitempty" maxLength:"100" doc:"reference to a ticket; in the audit log"`
@@ -37,7 +75,7 @@ type RevocationRequest struct {
 	DryRun         bool      `json:"dry_run,omitempty" doc:"answer what would change and change nothing"`
 }
 
-// StatusChange is what a revocation, hold, release or removal did.
+// StatusChange is what a revocation, hold, release, rework, scrap or removal did.
 type StatusChange struct {
 	DryRun bool `json:"dry_run,omitempty" doc:"nothing was changed"`
 	// Device as it is after the act; absent when none was concerned.

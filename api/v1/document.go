@@ -13,6 +13,9 @@ const (
 	KindProduct  = "Product"
 	KindPolicy   = "Policy"
 	KindOperator = "Operator"
+	KindFirmware = "Firmware" // named PRODUCT/VERSION
+	KindBatch    = "Batch"
+	KindStation  = "Station"
 )
 
 // PolicyName is the name of the one policy.
@@ -22,8 +25,8 @@ const PolicyName = "default"
 // of `apply -f` as JSON.
 type Document struct {
 	APIVersion string          `json:"apiVersion" enum:"assay/v1" doc:"version of the document"`
-	Kind       string          `json:"kind" enum:"Product,Policy,Operator" doc:"what is declared"`
-	Name       string          `json:"name" minLength:"1" maxLength:"32" doc:"its name; the one of the URL"`
+	Kind       string          `json:"kind" enum:"Product,Policy,Operator,Firmware,Batch,Station" doc:"what is declared"`
+	Name       string          `json:"name" minLength:"1" maxLength:"128" doc:"its name; the one of the URL; PRODUCT/VERSION of a firmware release"`
 	Spec       json.RawMessage `json:"spec" doc:"the fields of the kind"`
 }
 

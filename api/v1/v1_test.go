@@ -55,6 +55,39 @@ func TestWire(t *testing.T) {
 			`{"serial":"01","issuer":"devices-1","subject":"","holder":"","holder_kind":"","profile":"","status":"good","not_before":"2026-11-24T12:00:00Z","not_after":"2026-11-24T12:00:00Z","sha256":""}`,
 		},
 		{Device{ID: "p/s", Product: "p", Serial: "s", State: "active"}, `{"id":"p/s","product":"p","serial":"s","state":"active","certificate_count":0}`},
+		{
+			Device{
+				ID: "p/s", Product: "p", Serial: "s", State: "active", SeenAt: at, Batch: "b", Site: "x", Line: "l", Station: "st",
+				VendorID: "v", Attributes: map[string]string{"a": "b"}, Rework: true, Tier: "T1s", Format: "station", Fresh: "yes",
+				Firmware: []DeviceComponent{{"firmware", "1.4.2", 7, 8}},
+			},
+			`{"id":"p/s","product":"p","serial":"s","state":"active","seen_at":"2026-11-24T12:00:00Z","batch":"b","site":"x","line":"l","station":"st",` +
+				`"vendor_id":"v","attributes":{"a":"b"},"rework":true,"tier":"T1s","format":"station","fresh":"yes",` +
+				`"firmware":[{"component":"firmware","version":"1.4.2","svn":7,"mark":8}],"certificate_count":0}`,
+		},
+		{
+			BatchSpec{Product: "p", Site: "x", Line: "l", Manifest: "m.csv", ManifestData: "serial", From: at},
+			`{"product":"p","site":"x","line":"l","manifest":"m.csv","manifest_data":"serial","from":"2026-11-24T12:00:00Z"}`,
+		},
+		{
+			StationSpec{Site: "x", Line: "l", Products: []string{"p"}, Quota: 1, Rate: "5/h", FromIP: []string{"10.0.0.0/8"}, Until: at, ClientAuth: true},
+			`{"site":"x","line":"l","products":["p"],"quota":1,"rate":"5/h","from_ip":["10.0.0.0/8"],"until":"2026-11-24T12:00:00Z","client_auth":true}`,
+		},
+		{
+			FirmwareSpec{State: FirmwareDraft, Components: []FirmwareComponent{{"firmware", 7, []string{"sha256:00"}}}},
+			`{"state":"draft","components":[{"component":"firmware","svn":7,"digests":["sha256:00"]}]}`,
+		},
+		{FirmwareAct{Grace: "14d", DryRun: true}, `{"grace":"14d","dry_run":true}`},
+		{
+			StationInfo{EST: "https://e", Authority: "a", Station: "st", Site: "x", Products: []string{}, Batches: []string{"b"}},
+			`{"est":"https://e","authority":"a","station":"st","site":"x","products":[],"batches":["b"]}`,
+		},
+		{BatchNonce{Batch: "b", Nonce: "AA", Signed: "note"}, `{"batch":"b","nonce":"AA","signed":"note"}`},
+		{
+			Incident{ID: 7, Kind: "clock", State: IncidentOpen, OpenedAt: at, Count: 1},
+			`{"id":7,"kind":"clock","state":"open","opened_at":"2026-11-24T12:00:00Z","count":1}`,
+		},
+		{Timeline{ID: "p/s", Events: []Event{}}, `{"id":"p/s","events":[]}`},
 		{StatusChange{Changed: []Certificate{}}, `{"changed":[]}`},
 		{Page[Token]{Items: []Token{}}, `{"items":[]}`},
 		{Leaf{Seq: 1, Bytes: []byte{1}, Hash: []byte{2}}, `{"seq":1,"bytes":"AQ==","hash":"Ag=="}`},
