@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 
 	v1 "github.com/assay-pki/assay/api/v1"
 	"github.com/assay-pki/assay/store"

@@ -163,7 +163,7 @@ func TestPUB03HTTP(t *testing.T) {
 	}
 	for _, path := range []string{
 		"/crl/", "/crl/devices-1", "/crl/devices-1/1.crl", "/crl/devices-1/00.crl", "/crl/devices-2.crl", "/crl/bundle.crl",
-		"/crl/devices-1/-1.crl", "/crl/../crl/root.crl", "/crl/.feed", "/crl/devices-1/0.crl.pem", "/crl/" + strings.Repeat("x", 9000) + ".crl", "/other",
+		"/crl/devices-1/-1.crl", "/crl/../crl/root.crl", "/crl/.feed", "/crl/devices-1/0.pem.crl", "/crl/" + strings.Repeat("x", 9000) + ".crl", "/other",
 	} {
 		if w := get(p, path); w.Code != 404 {
 			t.Errorf("GET %.40s: %d, want 404", path, w.Code)
