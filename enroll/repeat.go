@@ -22,7 +22,9 @@ func (a *attempt) repeated(ctx context.Context) (store.Certificate, bool, error)
 			c.Live(a.at) && !c.Closed {
 			found = c
 		}
-		return found == nil
+		// One that was presented closed all before it.
+		closes := c.Presented && a.product != nil && c.Profile == a.product.Kind
+		return found == nil && !closes
 	})
 	if err != nil || found == nil {
 		return store.Certificate{}, false, err

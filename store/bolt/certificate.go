@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/assay-pki/assay/store"
@@ -141,7 +142,7 @@ func (w *writeTx) present(p store.Presentation) error {
 	if err != nil {
 		return err
 	}
-	older, err := w.olderGood(&c, &d)
+	older, err := w.olderGood(&c, &d, p.RevokeOld)
 	if err != nil {
 		return err
 	}
@@ -190,20 +191,25 @@ func (w *writeTx) putPresented(changed []store.Certificate, out *store.StatusCha
 }
 
 // olderGood are the good certificates before c in the lineage of d, of its
-// profile. Only devices have a lineage.
-func (w *writeTx) olderGood(c *store.Certificate, d *store.Device) ([]store.Certificate, error) {
-	lineage, err := w.referenced(d.Lineage)
-	if err != nil {
-		return nil, err
-	}
+// profile, oldest first: all of them, or those that can be open, which are none
+// before one that was presented. Only devices have a lineage.
+func (w *writeTx) olderGood(c *store.Certificate, d *store.Device, all bool) ([]store.Certificate, error) {
 	var good []store.Certificate
-	for _, old := range lineage {
-		if old.Ref == c.Ref {
-			break
+	for _, ref := range slices.Backward(d.Lineage[:max(0, slices.Index(d.Lineage, c.Ref))]) {
+		old, err := w.named(ref)
+		if err != nil {
+			return nil, err
 		}
-		if old.Profile == c.Profile && old.Status == store.Good {
+		if old.Profile != c.Profile {
+			continue
+		}
+		if old.Status == store.Good {
 			good = append(good, old)
 		}
+		if old.Presented && !all {
+			break
+		}
 	}
+	slices.Reverse(good)
 	return good, nil
 }

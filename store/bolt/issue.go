@@ -112,6 +112,10 @@ func (n *issue) loadDevice(w *writeTx) (err error) {
 	if err != nil {
 		return err
 	}
+	if n.Recovery == store.Renew {
+		n.lineage, err = w.recent(n.device.Lineage, n.Certificate.Profile, n.Presented)
+		return err
+	}
 	n.lineage, err = w.referenced(n.device.Lineage)
 	return err
 }

@@ -31,6 +31,9 @@ const (
 	// maxDepth bounds the walk through pages: a tree of 4 KiB pages never gets
 	// this deep, a loop of damaged pages does.
 	maxDepth = 32
+	// maxRecent bounds what one renewal reads of a lineage: ten years of 60-day
+	// certificates.
+	maxRecent = 64
 	// maxRowFaults bounds the faults of a manifest that are told: more is no help.
 	maxRowFaults = 100
 	// sweepRows is how many redeemed nonces one redemption looks at: it adds one,

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"go.etcd.io/bbolt"
 
@@ -118,21 +119,55 @@ func (t *tx) certificate(ref store.Ref) (store.Certificate, error) {
 	return store.DecodeCertificate(ref, v)
 }
 
-// referenced reads what another record names: that it is missing is damage.
+// recent reads what a renewal has to know of a lineage, oldest first: back to the
+// newest certificate of the profile that was presented, for that closed all
+// before it, and at most maxRecent, so that a device in a loop of renewals does
+// not slow the writer down. The certificate that authenticates is among them.
+func (t *tx) recent(refs []store.Ref, profile string, presented store.Ref) ([]store.Certificate, error) {
+	var list []store.Certificate
+	seen := false
+	for _, ref := range slices.Backward(refs[max(0, len(refs)-maxRecent):]) {
+		c, err := t.named(ref)
+		if err != nil {
+			return nil, err
+		}
+		list, seen = append(list, c), seen || ref == presented
+		if c.Profile == profile && c.Presented {
+			break
+		}
+	}
+	if !seen && slices.Contains(refs, presented) {
+		c, err := t.named(presented)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, c)
+	}
+	slices.Reverse(list)
+	return list, nil
+}
+
+// referenced reads what another record names.
 func (t *tx) referenced(refs []store.Ref) ([]store.Certificate, error) {
 	list := make([]store.Certificate, 0, len(refs))
 	for _, ref := range refs {
-		v := t.getCopy(certificateBucket, refKey(ref))
-		if v == nil {
-			return nil, fmt.Errorf("certificate %d/%d is named and missing: %w", ref.Issuer, ref.Index, store.ErrCorrupt)
-		}
-		c, err := store.DecodeCertificate(ref, v)
+		c, err := t.named(ref)
 		if err != nil {
 			return nil, err
 		}
 		list = append(list, c)
 	}
 	return list, nil
+}
+
+// named reads a certificate that another record names: that it is missing is
+// damage.
+func (t *tx) named(ref store.Ref) (store.Certificate, error) {
+	v := t.getCopy(certificateBucket, refKey(ref))
+	if v == nil {
+		return store.Certificate{}, fmt.Errorf("certificate %d/%d is named and missing: %w", ref.Issuer, ref.Index, store.ErrCorrupt)
+	}
+	return store.DecodeCertificate(ref, v)
 }
 
 func (t *tx) device(id store.DeviceID) (store.Device, error) {
