@@ -27,7 +27,7 @@ type Binding struct {
 
 // Keys are the trust anchors of this one device.
 type Keys struct {
-	// Self is the birth key of the record or the newest operational key; nil
+	// Self is the birth key of the record or the key that it renews with; nil
 	// at a first enrolment without either.
 	Self crypto.PublicKey
 	// CSRKey vouches for itself where Self is nil: tier T0.
