@@ -42,6 +42,9 @@ func (n *node) readiness(s *services) func() error {
 		if err := n.clock.Doubt(); err != nil {
 			return errors.New("clock: the clock is in doubt, nothing is issued")
 		}
+		if n.sealed.Load() {
+			return errors.New("signer-unavailable: the devices' issuing key can't be opened")
+		}
 		if n.secondsLeft() <= 0 {
 			return errors.New("crl: a list is past its nextUpdate")
 		}

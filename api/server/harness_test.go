@@ -90,6 +90,15 @@ func (a *authority) start(t *testing.T) *node {
 // startAs runs it below another program, as a tracer.
 func (a *authority) startAs(t *testing.T, wrapper ...string) *node {
 	t.Helper()
+	n := a.spawn(t, wrapper...)
+	n.awaitReady(t)
+	n.connect(t)
+	return n
+}
+
+// spawn runs a node and waits until it has said its addresses.
+func (a *authority) spawn(t *testing.T, wrapper ...string) *node {
+	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -108,12 +117,11 @@ func (a *authority) startAs(t *testing.T, wrapper ...string) *node {
 	}
 	go func() { n.ended <- n.cmd.Wait() }()
 	t.Cleanup(func() { n.end(t) })
-	n.awaitReady(t, lines)
-	n.connect(t)
+	n.awaitUp(t, lines)
 	return n
 }
 
-func (n *node) awaitReady(t *testing.T, lines <-chan string) {
+func (n *node) awaitUp(t *testing.T, lines <-chan string) {
 	t.Helper()
 	select {
 	case line := <-lines:
@@ -126,6 +134,10 @@ func (n *node) awaitReady(t *testing.T, lines <-chan string) {
 	case <-time.After(patience):
 		t.Fatalf("the node is not up after %s\n%s", patience, n.stderr)
 	}
+}
+
+func (n *node) awaitReady(t *testing.T) {
+	t.Helper()
 	eventually(t, "ready", func() error {
 		res, err := http.Get("http://" + n.at.HTTP + "/readyz")
 		if err != nil {

@@ -341,3 +341,27 @@ func TestLocalAuthority(t *testing.T) {
 		t.Errorf("a public authority's certificate lives %s", got)
 	}
 }
+
+// TestNotReadyWithoutTheIssuingKey: a node that cannot sign says so to whoever
+// balances load, and goes on with status.
+func TestNotReadyWithoutTheIssuingKey(t *testing.T) {
+	t.Parallel()
+	a := newAuthority(t)
+	if err := os.WriteFile(a.file("keys/devices-1.key"), []byte("no key"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	n := a.spawn(t)
+	eventually(t, "not ready", func() error {
+		res, err := http.Get("http://" + n.at.HTTP + "/readyz")
+		if err != nil {
+			return err
+		}
+		defer res.Body.Close()
+		said, err := io.ReadAll(res.Body)
+		if res.StatusCode != http.StatusServiceUnavailable || !strings.HasPrefix(string(said), "signer-unavailable: ") {
+			return fmt.Errorf("%d %q %w", res.StatusCode, said, err)
+		}
+		return nil
+	})
+	n.list(t, n.complete())
+}

@@ -14,6 +14,9 @@ const (
 	// renewEvery is how often the node looks after its own credentials.
 	renewEvery = 24 * time.Hour
 
+	// warmEvery is how often keys that can't be opened are tried again.
+	warmEvery = time.Minute
+
 	// markEvery is how often the clock learns the newest time on record.
 	markEvery = 10 * time.Second
 

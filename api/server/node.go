@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/assay-pki/assay/ca"
@@ -29,7 +30,9 @@ type node struct {
 	authority   *ca.Authority
 	publisher   *crl.Publisher
 	credentials *ca.Credentials
-	log         *slog.Logger
+	// sealed: a key that signs devices' certificates can't be opened.
+	sealed atomic.Bool
+	log    *slog.Logger
 }
 
 // openKeys opens the ring; without a passphrase that of keys/unlock is used.

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -131,7 +132,7 @@ func (n *node) serve(ctx context.Context, listeners []*listener, s *services, h 
 	} {
 		followers.Go(func() error { return follow(following) })
 	}
-	group.Go(func() error { n.warm(ctx); return nil })
+	group.Go(func() error { return n.warm(ctx) })
 	for _, l := range listeners {
 		group.Go(l.serve)
 	}
@@ -156,19 +157,35 @@ func (n *node) farewell(s *services) error {
 	return err
 }
 
-// warm decrypts the keys that the first requests need, side by side. The root's
-// stays sealed. What cannot be opened now is tried again when it is needed.
-func (n *node) warm(ctx context.Context) {
-	var issuers []string
-	for _, i := range n.authority.Issuers() {
-		if i.Kind != store.KindRoot {
-			issuers = append(issuers, i.Name)
+// warm decrypts the keys that the first requests need, side by side, and tries
+// again each minute while one can't be opened: somebody may mend it. The root's
+// stays sealed.
+func (n *node) warm(ctx context.Context) error {
+	open := func() {
+		err := errors.Join(n.credentials.Warm(ctx), n.keys.Warm(ctx, n.issuersOf(store.KindOperations, store.KindBirths)...))
+		// Without these a node does not do its work; the others have deputies.
+		fault := n.keys.Warm(ctx, n.issuersOf(store.KindDevices)...)
+		if ctx.Err() != nil {
+			return
+		}
+		n.sealed.Store(fault != nil)
+		if err = errors.Join(err, fault); err != nil {
+			n.log.ErrorContext(ctx, "keys can't be opened", logError, err)
 		}
 	}
-	err := errors.Join(n.credentials.Warm(ctx), n.keys.Warm(ctx, issuers...))
-	if err != nil && ctx.Err() == nil {
-		n.log.ErrorContext(ctx, "keys can't be opened", logError, err)
+	open()
+	return each(ctx, warmEvery, open)
+}
+
+// issuersOf are the names of the issuers of some kinds.
+func (n *node) issuersOf(kinds ...string) []string {
+	var names []string
+	for _, i := range n.authority.Issuers() {
+		if slices.Contains(kinds, i.Kind) {
+			names = append(names, i.Name)
+		}
 	}
+	return names
 }
 
 func (l *listener) serve() error {
