@@ -270,3 +270,36 @@ func TestThreat45DevicesAtTheAdminAPI(t *testing.T) {
 	}
 	s.untouched(t, certificates, devices)
 }
+
+// TestThreat28Listeners: each listener serves its own and nothing else.
+func TestThreat28Listeners(t *testing.T) {
+	t.Parallel()
+	n := newAuthority(t).start(t)
+	operator, err := tls.LoadX509KeyPair(n.file("operators/admin/operator.crt"), n.file("operators/admin/operator.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	edges := map[string]string{
+		"/.well-known/est/cacerts": "https://" + n.at.EST,
+		"/v1/version":              "https://" + n.at.Admin,
+		"/ca/roots.pem":            "http://" + n.at.HTTP,
+		"/metrics":                 "http://" + n.at.Metrics,
+	}
+	c := n.web(t, operator)
+	for path, home := range edges {
+		for _, edge := range edges {
+			res, err := c.Get(edge + path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			res.Body.Close()
+			want := http.StatusNotFound
+			if edge == home {
+				want = http.StatusOK
+			}
+			if res.StatusCode != want {
+				t.Errorf("%s%s: %d, want %d", edge, path, res.StatusCode, want)
+			}
+		}
+	}
+}
