@@ -149,8 +149,9 @@ type principal struct {
 	// in the audit log.
 	id, actor string
 
-	// token, and whether it can no longer pay.
 	token *store.Token
+	// spent: a token that can no longer pay, or a certificate in grace that has
+	// renewed. It may repeat its last request and nothing else.
 	spent bool
 
 	// station speaks for devices.

@@ -60,26 +60,31 @@ func (a *attempt) keyOfAnother(owner string) error {
 // identity is what the device has of the profile.
 type identity struct {
 	// same is the newest good certificate of the very key; another: a live one
-	// has another key.
-	same    *store.Certificate
-	another bool
+	// has another key; ended: one that is no longer live has, and the very key has
+	// none that is not revoked.
+	same           *store.Certificate
+	another, ended bool
 	// presented: one of the lineage, of whatever profile, was used.
 	presented bool
 }
 
 func (a *attempt) identity(ctx context.Context) (i identity, err error) {
+	kept := false
 	err = a.eachNewestFirst(ctx, func(c *store.Certificate) bool {
 		i.presented = i.presented || c.Presented
-		if c.Profile != a.product.Kind || !c.Live(a.at) {
+		if c.Profile != a.product.Kind {
 			return true
 		}
-		same := bytes.Equal(c.SPKI, a.csr.SPKI)
-		if same && !c.Closed && i.same == nil {
+		same, live := bytes.Equal(c.SPKI, a.csr.SPKI), c.Live(a.at)
+		if same && live && !c.Closed && i.same == nil {
 			i.same = c
 		}
-		i.another = i.another || !same
+		i.another = i.another || !same && live
+		i.ended = i.ended || !same && !live
+		kept = kept || same && c.Status != store.Revoked
 		return true
 	})
+	i.ended = i.ended && !kept
 	return i, err
 }
 
@@ -114,7 +119,8 @@ func (a *attempt) authoriseFirst(ctx context.Context) (plan, error) {
 
 // authoriseStation lets a station bring another key while rework is open, or
 // while the device has not left the line: its batch is open there, nothing that
-// it has was ever used, and it got no more than line_rekeys of them.
+// it has was ever used, and it got no more than line_rekeys of them. That what it
+// had was revoked or has expired gives a station no more.
 func (a *attempt) authoriseStation(ctx context.Context, p *plan, has *identity) error {
 	outside := a.findBatch(ctx)
 	if _, refused := errors.AsType[*v1.Refusal](outside); outside != nil && !refused {
@@ -129,7 +135,7 @@ func (a *attempt) authoriseStation(ctx context.Context, p *plan, has *identity) 
 	}
 	onLine := a.record != nil && !has.presented && int(a.record.Rekeys) < p.lineRekeys
 	switch {
-	case has.same == nil && has.another && !rework && !onLine:
+	case has.same == nil && (has.another || has.ended) && !rework && !onLine:
 		return v1.Refuse(v1.SerialHasIdentity, "")
 	case rework:
 		return nil

@@ -74,14 +74,14 @@ func (o *order) refusal(at time.Time) *v1.Refusal {
 }
 
 // quotaOrder is the open quota batch of the product at the station's site and
-// line; one of the whole site if the line has none.
+// line; one of a wider place if those have none.
 func (a *attempt) quotaOrder(ctx context.Context) (*order, error) {
 	all, err := a.snap.openOrders(ctx, a.device.Product)
 	if err != nil {
 		return nil, err
 	}
 	var found *order
-	var paused *v1.Refusal
+	var shut *v1.Refusal // of one that would do
 	manifest := false
 	for _, o := range all {
 		if !within(o.Site, a.who.station.Site) || !within(o.Line, a.who.station.Line) {
@@ -89,12 +89,12 @@ func (a *attempt) quotaOrder(ctx context.Context) (*order, error) {
 		}
 		why := o.refusal(a.at)
 		switch {
-		case why != nil && why.Reason == v1.BatchPaused:
-			paused = why
+		case why != nil && (shut == nil || why.Reason == v1.BatchPaused):
+			shut = why
 		case why != nil:
 		case o.Manifest.Rows > 0:
 			manifest = true
-		case found == nil || o.Line == a.who.station.Line:
+		case found == nil || o.nearer(found):
 			found = o
 		}
 	}
@@ -103,10 +103,18 @@ func (a *attempt) quotaOrder(ctx context.Context) (*order, error) {
 		return found, nil
 	case manifest:
 		return nil, v1.Refuse(v1.SerialNotInManifest, "")
-	case paused != nil:
-		return nil, paused
+	case shut != nil:
+		return nil, shut
 	}
 	return nil, v1.Refuse(v1.NoOpenBatch, "")
+}
+
+// nearer tells whether an order is for a smaller place.
+func (o *order) nearer(than *order) bool {
+	if (o.Line == "") != (than.Line == "") {
+		return o.Line != ""
+	}
+	return o.Site != "" && than.Site == ""
 }
 
 // mayBeFirst judges a first certificate: the key that the manifest names, then

@@ -39,8 +39,9 @@ func (s *Service) CACerts(ctx context.Context, label string) ([][]byte, error) {
 
 // CSRAttrs returns the DER of what a request for the label should look like
 // (RFC 7030 §4.5, RFC 9908): the kinds of keys, preferred first, the hash to
-// sign with, and the attestation attribute where evidence is wanted. Without a label there is none, and it returns nil. Anybody may ask.
-// The error is a *v1.Refusal.
+// sign with, and the attestation attribute where evidence is wanted. Without a
+// label there is none, and it returns nil. Anybody may ask. The error is a
+// *v1.Refusal.
 func (s *Service) CSRAttrs(ctx context.Context, label string) ([]byte, error) {
 	if label == "" {
 		return nil, nil

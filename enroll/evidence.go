@@ -96,20 +96,29 @@ func (a *attempt) verifyEvidence(ctx context.Context) (*attest.Claims, error) {
 	return attest.Verify(bundle, binding, keys, a.model.formats)
 }
 
-// bundle is the evidence: a station's statement beside the CSR, or the attribute
-// in it.
+// bundle is the evidence: the attribute in the CSR, a station's statement beside
+// it, or both.
 func (a *attempt) bundle() (*attest.Bundle, error) {
-	if a.StationEvidence != nil {
-		return attest.HeaderBundle(a.StationEvidence)
-	}
-	values := a.csr.Attribute(wire.OIDAttestation)
-	switch len(values) {
-	case 0:
+	values, bundle := a.csr.Attribute(wire.OIDAttestation), &attest.Bundle{}
+	switch {
+	case len(values) > 1:
+		return nil, v1.Refuse(v1.BadEvidence, "the attribute has several values")
+	case len(values) == 1:
+		var err error
+		if bundle, err = attest.ParseBundle(values[0]); err != nil {
+			return nil, err
+		}
+	case a.StationEvidence == nil:
 		return nil, v1.Refuse(v1.EvidenceMissing, "")
-	case 1:
-		return attest.ParseBundle(values[0])
 	}
-	return nil, v1.Refuse(v1.BadEvidence, "the attribute has several values")
+	if a.StationEvidence != nil {
+		beside, err := attest.HeaderBundle(a.StationEvidence)
+		if err != nil {
+			return nil, err
+		}
+		bundle.Statements = append(bundle.Statements, beside.Statements...)
+	}
+	return bundle, nil
 }
 
 // selfKey is the key that must have signed what the device says of itself: its

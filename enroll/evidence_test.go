@@ -221,6 +221,25 @@ func TestStationEvidence(t *testing.T) {
 	}
 }
 
+// What a station says beside the CSR does not hide what the device says in it.
+func TestStationEvidenceBesideTheDevices(t *testing.T) {
+	for _, tt := range []struct{ formats, format string }{{"self", "self"}, {`self","station`, "station"}} {
+		w := newWorld(t)
+		w.attested(tt.formats, "")
+		w.firmware("1.0", 1)
+		w.batch("b1", 100, nil)
+		st := w.station("l3-1")
+		key := newKey(t)
+		r := st.enrols(nil)
+		r.CSR = evident(t, key, "SN-1", w.self("SN-1", key, nonceOf(w.nonce(r))))
+		r.StationEvidence = st.readBack(w, "SN-1", key, r.CSR, nonceOf(w.nonce(r)))
+		w.gives(r)
+		if got := w.deviceOf("SN-1").Evidence.Format; got != tt.format {
+			t.Errorf("formats %q: judged by format %s, want %s", tt.formats, got, tt.format)
+		}
+	}
+}
+
 // 200 parallel redemptions of one nonce with different CSRs: one certificate.
 func TestThreat16ParallelRedemptionsOfANonce(t *testing.T) {
 	w := attestedWorld(t)

@@ -1,6 +1,7 @@
 package enroll_test
 
 import (
+	"crypto/x509"
 	"net/netip"
 	"strings"
 	"sync"
@@ -216,6 +217,56 @@ func TestBatchStates(t *testing.T) {
 	w.refuses(withToken(w.token("sensor", "SN-2", 1), csr(t, newKey(t))), v1.BatchClosed)
 }
 
+// What a device had gives a station no more for having ended: the operator opens
+// rework, or the device has a credential of its own.
+func TestStationAfterTheIdentityEnded(t *testing.T) {
+	for _, end := range []string{"expired", "revoked"} {
+		w := newWorld(t)
+		w.batch("b1", 10, nil)
+		st := w.station("l3-1", func(s *store.StationSpec) { s.Products = []string{"sensor"} })
+		w.product("sensor", `{"operational":{"validity":"1d"}}`)
+		key := newKey(t)
+		cert := w.gives(st.enrols(csr(t, key, subject("SN-1"))))
+		d := &device{id: store.DeviceID{Product: "sensor", Serial: "SN-1"}, key: key, cert: cert}
+		d = w.renewed(d) // presents the first
+		if end == "expired" {
+			w.clock.advance(3 * day)
+		} else {
+			for _, c := range []*x509.Certificate{cert, d.cert} {
+				_, err := w.store.Revoke(w.ctx(), store.Revoke{Ref: w.record(c).Ref, Reason: store.ReasonSuperseded, By: w.by("operator:mira")})
+				must(t, err)
+			}
+		}
+		again := st.enrols(csr(t, newKey(t), subject("SN-1")))
+		w.refuses(again, v1.SerialHasIdentity)
+		_, err := w.store.Rework(w.ctx(), store.DeviceAct{Device: d.id, By: w.by("operator:mira")})
+		must(t, err)
+		w.gives(again)
+	}
+}
+
+// A station's batch is the one of the smallest place that it stands in, whatever
+// the names.
+func TestNearestQuotaBatch(t *testing.T) {
+	w := newWorld(t)
+	place := func(site, line string) func(*store.Batch) {
+		return func(b *store.Batch) { b.Site, b.Line = site, line }
+	}
+	w.batch("a-anywhere", 10, nil, place("", ""))
+	w.batch("b-site", 10, nil, place(site, ""))
+	st := w.station("l3-1")
+	enrolled := func(serial, want string) {
+		t.Helper()
+		if a := w.answers(st.enrols(csr(t, newKey(t), subject(serial)))); a.Batch != want {
+			t.Errorf("%s went into batch %s, want %s", serial, a.Batch, want)
+		}
+	}
+	enrolled("SN-1", "b-site")
+	w.batch("c-line", 10, nil, place(site, line))
+	w.batch("d-line-anywhere", 10, nil, place("", line))
+	enrolled("SN-2", "c-line")
+}
+
 func TestBatchWindow(t *testing.T) {
 	w := newWorld(t)
 	w.batch("b1", 10, nil, func(b *store.Batch) {
@@ -228,7 +279,9 @@ func TestBatchWindow(t *testing.T) {
 	w.clock.advance(day)
 	w.gives(st.enrols(csr(t, newKey(t), subject("SN-2"))))
 	w.clock.advance(day)
-	w.refuses(st.enrols(csr(t, newKey(t), subject("SN-3"))), v1.NoOpenBatch)
+	if why := w.refuses(st.enrols(csr(t, newKey(t), subject("SN-3"))), v1.NoOpenBatch); !strings.Contains(why.Detail, "ended") {
+		t.Errorf("told %q, want when it ended", why.Detail)
+	}
 }
 
 func TestManifestNamesTheKey(t *testing.T) {

@@ -28,9 +28,14 @@ const (
 	// its two halves: about 100 octets an entry.
 	maxVerified = 16384
 
-	// refusalEvery is how often one principal's refusals become an event of
-	// their own; those between are counted (store.md §5).
+	// refusalEvery is how often one principal's refusals of one reason become an
+	// event of their own; those between are counted (store.md §5).
 	refusalEvery = time.Second
+
+	// maxAbout bounds the incidents of one principal and reason in a period that
+	// are recorded at once because each is about another device: a thief of a
+	// station is seen long before.
+	maxAbout = 64
 
 	// flushEvery is how often what was counted becomes an event.
 	flushEvery = time.Minute

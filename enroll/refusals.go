@@ -23,9 +23,9 @@ type Recorder interface {
 
 // Refusals keeps refusals from filling the audit log. Those of strangers are
 // counted by reason and network (/24, /48) and become one event a minute; those
-// of a principal become an event each, at most one a second, with those between
-// counted into the next one. A crash loses at most the last minute of counts. It
-// is safe for concurrent use.
+// of a principal become an event each, at most one a second for a reason, with
+// those between counted into the next one. A crash loses at most the last minute
+// of counts. It is safe for concurrent use.
 type Refusals struct {
 	recorder Recorder
 	now      func() time.Time
@@ -48,6 +48,20 @@ type tally struct {
 	last  time.Time
 	count uint64
 	event store.Event // the last one that was only counted
+	// about are the objects of its incidents, at most maxAbout.
+	about map[string]struct{}
+}
+
+// news tells whether the principal has had no incident about an object yet.
+func (t *tally) news(object string) bool {
+	if _, known := t.about[object]; known || len(t.about) >= maxAbout {
+		return false
+	}
+	if t.about == nil {
+		t.about = make(map[string]struct{})
+	}
+	t.about[object] = struct{}{}
+	return true
 }
 
 // NewRefusals makes an empty collector.
@@ -72,18 +86,11 @@ func (r *Refusals) count(k counted, n uint64) {
 	r.strangers[k] += n
 }
 
-// record records the events of one principal's request, if its last ones are a
-// second old; else they are counted by the first of them. The request's context
-// does not end it: who goes away is audited all the same.
+// record records the events of one principal's request, if its last ones of the
+// same reason are a second old; else they are counted by the first of them. The
+// request's context does not end it: who goes away is audited all the same.
 func (r *Refusals) record(ctx context.Context, at time.Time, events ...store.Event) error {
-	// An incident has a clock of its own: a harmless refusal a moment before
-	// must not hide it.
-	last := events[len(events)-1]
-	key := last.Actor + " " + string(last.Name)
-	if last.Name == store.IncidentOpened {
-		key += " " + last.Reason
-	}
-	if !r.admit(key, at, &events[0]) {
+	if !r.admit(at, events) {
 		return nil
 	}
 	if err := r.recorder.Record(context.WithoutCancel(ctx), events...); err != nil {
@@ -92,20 +99,27 @@ func (r *Refusals) record(ctx context.Context, at time.Time, events ...store.Eve
 	return nil
 }
 
-// admit tells whether e may be an event of its own, and gives it the count of
-// those of its key before it that were not.
-func (r *Refusals) admit(key string, at time.Time, e *store.Event) bool {
+// admit tells whether the events may be recorded, and gives the first of them the
+// count of those before it that were not. Each reason has a clock of its own, and
+// so have incidents: what is harmless must not hide them. The first incident about
+// each of a few objects waits for no clock, for the operator must hear of them
+// all.
+func (r *Refusals) admit(at time.Time, events []store.Event) bool {
+	e, last := &events[0], &events[len(events)-1]
+	key := e.Actor + " " + string(last.Name) + " " + e.Reason
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	t, ok := r.principals[key]
-	switch {
-	case !ok && len(r.principals) >= maxCounted:
-		r.count(counted{reason: v1.Reason(e.Reason)}, 1)
-		return false
-	case !ok:
-		r.principals[key] = &tally{last: at}
-		return true
-	case at.Sub(t.last) < refusalEvery && !t.last.After(at):
+	if !ok {
+		if len(r.principals) >= maxCounted {
+			r.count(counted{reason: v1.Reason(e.Reason)}, 1)
+			return false
+		}
+		t = &tally{last: at.Add(-refusalEvery)}
+		r.principals[key] = t
+	}
+	news := last.Name == store.IncidentOpened && t.news(events[1].Object)
+	if !news && at.Sub(t.last) < refusalEvery && !t.last.After(at) {
 		t.count++
 		t.event = *e
 		return false

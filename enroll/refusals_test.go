@@ -154,6 +154,53 @@ func TestPrincipalsAreCountedWithinASecond(t *testing.T) {
 	}
 }
 
+// What differs in reason, and incidents about different devices, does not hide
+// each other within a second.
+func TestPrincipalsEventsDoNotHideEachOther(t *testing.T) {
+	var tape tape
+	start := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	r := NewRefusals(&tape, func() time.Time { return start }, slog.New(slog.DiscardHandler))
+	refuse := func(object string, reason v1.Reason, incident bool) {
+		list := []store.Event{{Name: store.EnrolmentRefused, Time: start, Actor: "station:l3-1", Object: object, Reason: string(reason)}}
+		if incident {
+			list = append(list, list[0])
+			list[1].Name = store.IncidentOpened
+		}
+		if err := r.record(t.Context(), start, list...); err != nil {
+			t.Error(err)
+		}
+	}
+	got := func() string {
+		var names []string
+		for _, e := range tape.take() {
+			names = append(names, strings.TrimSuffix(fmt.Sprintf("%s %s %s x%d", e.Name, e.Reason, e.Object, e.Count), " x0"))
+		}
+		return strings.Join(names, "\n")
+	}
+	refuse("p/1", v1.FirmwareUnknown, false)
+	refuse("p/1", v1.SerialNotInManifest, false)
+	refuse("p/2", v1.FirmwareUnknown, false) // counted
+	refuse("p/1", v1.NonceReused, true)
+	refuse("p/2", v1.NonceReused, true)
+	refuse("p/2", v1.NonceReused, true) // counted
+	want := strings.Join([]string{
+		"enrolment.refused firmware-unknown p/1",
+		"enrolment.refused serial-not-in-manifest p/1",
+		"enrolment.refused nonce-reused p/1", "incident.opened nonce-reused p/1",
+		"enrolment.refused nonce-reused p/2", "incident.opened nonce-reused p/2",
+	}, "\n")
+	if s := got(); s != want {
+		t.Errorf("got\n%s\nwant\n%s", s, want)
+	}
+	// A flood of incidents is bounded all the same.
+	for i := range 3 * maxAbout {
+		refuse(fmt.Sprintf("p/flood%d", i), v1.KeyOfAnotherDevice, true)
+	}
+	if n := len(tape.take()); n != 2*maxAbout {
+		t.Errorf("a flood of incidents left %d events, want %d", n, 2*maxAbout)
+	}
+}
+
 func TestRecentForgets(t *testing.T) {
 	r := newRecent[int, int](10)
 	for i := range 1000 {

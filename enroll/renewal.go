@@ -24,10 +24,12 @@ func (a *attempt) judgePresented(ctx context.Context) error {
 	switch {
 	case c.Status == store.Held:
 		return a.refuseHeld(ctx)
+	case c.Status != store.Good && c.Closed && c.Reason == store.ReasonSuperseded: // renewal.revoke_old
+		return a.refuseClosed(ctx, v1.CertificateRevoked)
 	case c.Status != store.Good:
 		return v1.Refuse(v1.CertificateRevoked, "")
 	case c.Closed:
-		return a.refuseClosed(ctx)
+		return a.refuseClosed(ctx, v1.CertificateSuperseded)
 	}
 	return nil
 }
@@ -54,7 +56,8 @@ func (a *attempt) refuseHeld(ctx context.Context) error {
 // inGrace tells whether an expired certificate may still renew: the newest one
 // of its device, within renewal.grace after notAfter. If the device was released
 // from a hold after notAfter, grace counts from the release: an operator let it
-// live. A device still on hold passes here, to be told so.
+// live. A device still on hold passes here, to be told so. One that is not the
+// newest because its answer was lost may only repeat its request.
 func (a *attempt) inGrace(ctx context.Context) (bool, error) {
 	if !a.renewal() {
 		return false, nil
@@ -73,7 +76,9 @@ func (a *attempt) inGrace(ctx context.Context) (bool, error) {
 	c, newest := a.who.cert, false
 	err = a.eachNewestFirst(ctx, func(other *store.Certificate) bool {
 		newest = other.Ref == c.Ref
-		return other.Profile != c.Profile
+		lost := !newest && other.Profile == c.Profile && other.Principal == a.who.id && !other.Presented
+		a.who.spent = a.who.spent || lost
+		return lost || other.Profile != c.Profile
 	})
 	if err != nil || !newest {
 		return false, err
@@ -90,11 +95,10 @@ func (a *attempt) inGrace(ctx context.Context) (bool, error) {
 
 // refuseClosed tells a fork from a certificate that was merely one too many. A
 // fork is an older certificate that renews after a newer one was presented: two
-// parties hold keys of one lineage.
-func (a *attempt) refuseClosed(ctx context.Context) error {
-	superseded := v1.Refuse(v1.CertificateSuperseded, "")
+// parties hold keys of one lineage. Any other is refused as said.
+func (a *attempt) refuseClosed(ctx context.Context, otherwise v1.Reason) error {
 	if !a.renewal() {
-		return superseded
+		return v1.Refuse(otherwise, "")
 	}
 	if err := a.readDevice(ctx, a.who.device); err != nil {
 		return err
@@ -111,13 +115,18 @@ func (a *attempt) refuseClosed(ctx context.Context) error {
 		return err
 	}
 	if fork {
-		return a.forked()
+		return a.forked(otherwise)
 	}
-	return superseded
+	return v1.Refuse(otherwise, "")
 }
 
-func (a *attempt) forked() error {
-	return &noted{refusal: v1.Refuse(v1.RenewalFork, ""), incident: "renewal-fork"}
+// forked opens the incident; a certificate that is revoked as well is told so.
+func (a *attempt) forked(otherwise v1.Reason) error {
+	reason := v1.RenewalFork
+	if otherwise == v1.CertificateRevoked {
+		reason = otherwise
+	}
+	return &noted{refusal: v1.Refuse(reason, ""), incident: "renewal-fork"}
 }
 
 // present records the first use of a certificate: older ones of its lineage are

@@ -1,6 +1,7 @@
 package enroll_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/x509"
@@ -380,6 +381,49 @@ func TestRenewalGrace(t *testing.T) {
 	late := w.enrolled("sensor", "SN-3")
 	w.clock.advance(121 * day)
 	w.refuses(late.renews(csr(t, newKey(t))), v1.CertificateExpired)
+}
+
+// The answer to a renewal in grace may be lost like any other: the request is
+// answered again, until the new certificate was presented.
+func TestRenewalGraceRepeats(t *testing.T) {
+	w := newWorld(t)
+	w.product("sensor", `{"operational":{"renewal":{"grace":"30d"}}}`)
+	d := w.enrolled("sensor", "SN-1")
+	w.clock.advance(110 * day)
+	key := newKey(t)
+	r := d.renews(csr(t, key))
+	first := w.answers(r)
+	again := w.answers(r)
+	if !again.Repeated || !bytes.Equal(first.Certificate, again.Certificate) {
+		t.Error("the repeat got another certificate")
+	}
+	w.refuses(d.renews(csr(t, newKey(t))), v1.CertificateExpired)
+	w.renewed(&device{id: d.id, key: key, cert: parse(t, first.Certificate)})
+	w.refuses(r, v1.CertificateExpired)
+}
+
+// With renewal.revoke_old what a newer one replaced is revoked: who renews with
+// it has forked the lineage all the same.
+func TestEST061ForkOfARevokedOne(t *testing.T) {
+	w := newWorld(t)
+	w.product("sensor", `{"operational":{"renewal":{"revoke_old":true}}}`)
+	d := w.enrolled("sensor", "SN-1")
+	newer := w.renewed(d)
+	w.renewed(newer) // presents it
+	if c := w.record(d.cert); c.Status != store.Revoked {
+		t.Fatal("the older one is not revoked")
+	}
+	other := d.renews(csr(t, newKey(t)))
+	other.Operation = wire.OpSimpleEnroll
+	w.refuses(other, v1.CertificateRevoked)
+	if n := len(w.events(store.IncidentOpened)); n != 0 {
+		t.Errorf("%d incidents about a certificate that did not renew", n)
+	}
+	w.clock.advance(2 * time.Second)
+	w.refuses(d.renews(csr(t, newKey(t))), v1.CertificateRevoked)
+	if e := w.events(store.IncidentOpened); len(e) != 1 || e[0].Detail["kind"] != "renewal-fork" {
+		t.Errorf("incidents %+v, want a fork", e)
+	}
 }
 
 // If notAfter fell inside a hold, grace counts from the release.

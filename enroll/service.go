@@ -228,7 +228,7 @@ func (a *attempt) decide(ctx context.Context) (Answer, error) {
 	if err := a.findProduct(ctx); err != nil {
 		return Answer{}, err
 	}
-	if a.who.spent {
+	if a.who.spent && a.who.token != nil {
 		return a.answerSpent(ctx)
 	}
 	for _, step := range []func(context.Context) error{a.present, a.admit, a.readCSR, a.findDevice} {
@@ -238,6 +238,9 @@ func (a *attempt) decide(ctx context.Context) (Answer, error) {
 	}
 	if c, ok, err := a.repeated(ctx); ok || err != nil {
 		return a.answerRepeat(ctx, c, err)
+	}
+	if a.who.spent {
+		return Answer{}, v1.Refuse(v1.CertificateExpired, "")
 	}
 	plan, err := a.authorise(ctx)
 	if err != nil {

@@ -109,7 +109,9 @@ const (
 	Renew Recovery = 2
 	// OnLine is Replace when rework is open, which it ends, or when nothing of
 	// the lineage was ever presented and the device got fewer than LineRekeys
-	// new keys on a line; else it is FirstOnly.
+	// new keys on a line; else it is FirstOnly, and another key that has ended
+	// refuses as a live one does, unless the device had this one too and it was
+	// not revoked.
 	OnLine Recovery = 3
 )
 

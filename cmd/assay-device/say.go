@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"path/filepath"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -152,6 +153,7 @@ func nextStep(command string, err error) string {
 		{agent.ErrEnrolled, "use another directory, one for each device"},
 		{agent.ErrBusy, "wait until it has finished, then run the same command again"},
 		{agent.ErrUnfinished, "run the enroll command again to the end, then renew"},
+		{agent.ErrDamaged, "restore the file, or enrol anew: assay-device enroll --again, with --cert birth.crt --key birth.key or a new token"},
 		{agent.ErrDirectory, "mend the directory, or use a new one"},
 		{client.ErrUntrusted, "check --est and --ca or --ca-fingerprint against what the authority published; nothing secret was sent"},
 		{client.ErrUnreachable, "check the address and the network, then run the same command again: nothing is issued twice"},
@@ -169,6 +171,8 @@ func nextAfterRefusal(r *client.Refusal) string {
 	switch {
 	case r.RetryAfter > 0:
 		return fmt.Sprintf("do what it says and run the same command again in %v", r.RetryAfter)
+	case r.Reason == "use-simpleenroll":
+		return "enrol with this certificate: assay-device enroll --cert DIR/device.crt --key DIR/device.key"
 	case r.Status == 401:
 		return "get a token with 'assay token create' and give it with --token-file, or give --cert and --key"
 	case r.Status == 404:
@@ -189,6 +193,11 @@ func (p *program) sayOutcome(format, verb string, out agent.Outcome) error {
 	} else {
 		fmt.Fprintf(p.stdout, "%s/%s: %s, certificate %s is good until %s\n",
 			out.Product, out.Serial, verb, out.CertificateSerial, out.NotAfter.Format(time.RFC3339))
+	}
+	if product, birth := strings.CutSuffix(out.Product, ".birth"); birth {
+		fmt.Fprintf(p.stderr, "files are in %s; this certificate enrols and does not renew: assay-device enroll --product %s --serial %s --cert %s --key %s\n",
+			out.Dir, product, out.Serial, filepath.Join(out.Dir, "device.crt"), filepath.Join(out.Dir, "device.key"))
+		return nil
 	}
 	fmt.Fprintf(p.stderr, "files are in %s; next renewal at %s: assay-device run --dir %s\n",
 		out.Dir, out.RenewAt.Format(time.RFC3339), out.Dir)

@@ -82,7 +82,7 @@ func (a *app) lineRun(ctx context.Context, l lineRunFlags) error {
 	}
 	units, faults, err := line.OpenDirectory(l.in)
 	if err != nil {
-		return err
+		return failLineRequests(l.in, err)
 	}
 	if len(l.digests) > 0 {
 		digests, err := parseDigests(l.digests)
@@ -100,7 +100,16 @@ func (a *app) lineRun(ctx context.Context, l lineRunFlags) error {
 		units.Statement(state)
 	}
 	a.say.lineFaults(l.in, faults)
-	return a.workLine(ctx, l.lineFlags, station, product, units, len(faults))
+	if err := a.workLine(ctx, l.lineFlags, station, product, units); err != nil {
+		return err
+	}
+	switch {
+	case len(faults) > 0:
+		return failLineFaults(l.in, len(faults))
+	case len(units.Units()) == 0:
+		return failLineNothing(l.in)
+	}
+	return nil
 }
 
 // open reads the station and finds out which product is made.
@@ -116,9 +125,8 @@ func (l *lineFlags) open() (*line.Station, string, error) {
 	return station, product, nil
 }
 
-// workLine runs a line and shows its receipt; unreadable are files that are no
-// units.
-func (a *app) workLine(ctx context.Context, f lineFlags, station *line.Station, product string, units line.Source, unreadable int) error {
+// workLine runs a line and shows its receipt.
+func (a *app) workLine(ctx context.Context, f lineFlags, station *line.Station, product string, units line.Source) error {
 	var b *bar
 	l, err := line.New(line.Config{
 		Station: station, Product: product, Batch: f.batch, Source: units, Out: f.out,
@@ -148,8 +156,8 @@ func (a *app) workLine(ctx context.Context, f lineFlags, station *line.Station, 
 	switch {
 	case err != nil:
 		return failLine(err)
-	case !receipt.Complete() || unreadable > 0:
-		return failLinePartial(receipt, unreadable, f.out)
+	case !receipt.Complete():
+		return failLinePartial(receipt, f.out)
 	}
 	return nil
 }

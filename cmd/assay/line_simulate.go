@@ -90,7 +90,7 @@ func (a *app) lineSimulate(ctx context.Context, l simulateFlags) error {
 	if err != nil {
 		return failLine(err)
 	}
-	return a.workLine(ctx, l.lineFlags, station, product, units, 0)
+	return a.workLine(ctx, l.lineFlags, station, product, units)
 }
 
 // serialForm is a text with one whole number in it, of at most two digits'

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -105,6 +107,7 @@ func TestLineRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.want(t, exitPartial, "notes is no unit", "run", "--in", p.in)
+	p.want(t, exitPartial, "1 file(s) of "+p.in+" are no units", "run", "--in", p.in)
 	p.want(t, exitConflict, "new directory", "run", "--in", p.in, "--product", "other")
 }
 
@@ -130,7 +133,7 @@ func TestLineStops(t *testing.T) {
 	}{
 		{403, exitDenied, "batch-paused", "assay batch show"},
 		{401, exitDenied, "credential-missing", "assay station show"},
-		{404, exitNotFound, "not-found", "assay batch show"},
+		{404, exitNotFound, "not-found", "check the product"},
 	} {
 		p := newPlant(t)
 		p.Decide = func(*wire.CSR) http.HandlerFunc { return clienttest.Refuse(row.status, row.reason, "no.", "") }
@@ -178,11 +181,57 @@ func TestLineUsage(t *testing.T) {
 	p.want(t, exitUsage, "evidence", "simulate", "--count", "1", "--evidence", "dice")
 	p.want(t, exitUsage, "wrong firmware", "simulate", "--count", "1", "--bad-firmware", "1")
 	p.want(t, exitNotFound, "no such file", "run", "--in", p.in+"x")
+	p.want(t, exitFailure, "no directory of CSRs", "run", "--in", filepath.Join(p.in, "0"))
+	p.want(t, exitNotFound, "no CSR is in", "run", "--in", t.TempDir())
 	file := filepath.Join(t.TempDir(), "m.csv")
 	if err := os.WriteFile(file, []byte("serial,colour\nM-1,\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	p.want(t, exitUsage, "colour", "simulate", "--manifest", file)
+	if err := os.WriteFile(filepath.Join(p.station, "station.key"), []byte("half"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p.want(t, exitFailure, "assay station certify", "run", "--in", p.in)
 	p.station += "x"
 	p.want(t, exitNotFound, "assay station create", "run", "--in", p.in)
+}
+
+// A station may be for every product: then the product must be named.
+func TestLineNeedsAProduct(t *testing.T) {
+	p := newPlant(t)
+	info, err := json.Marshal(line.Info{EST: p.URL, Station: "l3", Site: "leipzig"})
+	if err = errors.Join(err, os.WriteFile(filepath.Join(p.station, "station.json"), info, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	p.want(t, exitUsage, "--product P", "run", "--in", p.in)
+	p.want(t, exitOK, "3 of 3 units", "run", "--in", p.in, "--product", "sensor")
+}
+
+// Whoever stops a line is told how it goes on.
+func TestLineInterrupted(t *testing.T) {
+	p := newPlant(t)
+	ctx, stop := context.WithCancel(t.Context())
+	p.Decide = func(*wire.CSR) http.HandlerFunc {
+		stop()
+		return nil
+	}
+	var out, messages bytes.Buffer
+	args := []string{"line", "run", "--in", p.in, "--batch", "w47", "--station", p.station, "--out", p.out}
+	code := Run(ctx, args, strings.NewReader(""), &out, &messages)
+	if code != exitInterrupted || !strings.Contains(messages.String(), nextLineAgain) {
+		t.Errorf("exit %d, %q; want %d and %q", code, messages.String(), exitInterrupted, nextLineAgain)
+	}
+	p.Decide = nil
+	p.want(t, exitOK, "3 of 3 units", "run", "--in", p.in)
+}
+
+// Two lines in one directory: the second says where the first works.
+func TestLineBusy(t *testing.T) {
+	p := newPlant(t)
+	p.Decide = func(*wire.CSR) http.HandlerFunc {
+		p.Decide = nil
+		p.want(t, exitConflict, "another run works in the directory "+p.out, "run", "--in", p.in)
+		return nil
+	}
+	p.want(t, exitOK, "3 of 3 units", "run", "--in", p.in)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"net/http"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -99,8 +100,7 @@ func (s *say) lineDone(r *line.Receipt, took time.Duration, out string) {
 		r.Done, r.Units, took.Round(10*time.Millisecond), out)
 }
 
-func failLinePartial(r *line.Receipt, unreadable int, out string) *failure {
-	missing := r.Units - r.Done + unreadable
+func failLinePartial(r *line.Receipt, out string) *failure {
 	next := "see " + filepath.Join(out, "certificates.csv")
 	switch {
 	case r.RefusedUnits() > 0:
@@ -110,18 +110,49 @@ func failLinePartial(r *line.Receipt, unreadable int, out string) *failure {
 	case r.Left > 0:
 		next = "run the same command again: it goes on where it was"
 	}
-	return &failure{code: exitPartial, what: fmt.Sprintf("%d units have no certificate", missing), next: next}
+	return &failure{code: exitPartial, what: fmt.Sprintf("%d units have no certificate", r.Units-r.Done), next: next}
 }
 
-const nextLineAgain = "run the same command again: it goes on where it was, and no unit is enrolled twice"
+func failLineFaults(dir string, faults int) *failure {
+	return &failure{
+		code: exitPartial, what: fmt.Sprintf("%d file(s) of %s are no units", faults, dir),
+		next: "mend them or move them away, and run the same command again",
+	}
+}
+
+// failLineRequests is of a directory of CSRs that cannot be read.
+func failLineRequests(dir string, err error) *failure {
+	f := &failure{
+		code: exitFailure, what: fmt.Sprintf("%s is no directory of CSRs: %v", dir, err),
+		next: "name the directory of the devices' CSRs, one a file: --in CSRDIR", cause: err,
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		f.code = exitNotFound
+	case errors.Is(err, line.ErrConfig):
+		f.code = exitUsage
+	}
+	return f
+}
+
+func failLineNothing(dir string) *failure {
+	return &failure{code: exitNotFound, what: "no CSR is in " + dir, next: "name the directory of the devices' CSRs, one a file: --in CSRDIR"}
+}
+
+const (
+	nextLineAgain   = "run the same command again: it goes on where it was, and no unit is enrolled twice"
+	nextLineProduct = "name the batch's: --product P; assay batch list shows it"
+)
 
 // failLine gives an error of the line its exit code and next step.
 func failLine(err error) error {
-	f := &failure{code: exitFailure, what: err.Error(), next: nextLineAgain, cause: err}
+	f := &failure{code: exitFailure, what: err.Error(), next: "mend what it says, then " + nextLineAgain, cause: err}
 	refusal, refused := errors.AsType[*client.Refusal](err)
 	switch {
 	case errors.Is(err, context.Canceled):
-		return err
+		f.code, f.what, f.next = exitInterrupted, "the line was stopped", nextLineAgain
+	case errors.Is(err, line.ErrNoProduct):
+		f.code, f.next = exitUsage, nextLineProduct
 	case errors.Is(err, line.ErrConfig):
 		f.code, f.next = exitUsage, "see assay line --help"
 	case errors.Is(err, line.ErrBusy):
@@ -134,6 +165,8 @@ func failLine(err error) error {
 		f.code, f.next = exitUnavailable, "is the server up? Then "+nextLineAgain
 	case errors.Is(err, client.ErrUntrusted):
 		f.next = "check ca.crt of the station against assay ca export; nothing secret was sent"
+	case errors.Is(err, line.ErrStopped) && refused && refusal.Status == http.StatusNotFound:
+		f.code, f.next = exitNotFound, "check the product and the est in station.json: assay batch show and assay station show"
 	case errors.Is(err, line.ErrStopped) && refused:
 		f.code, f.next = exitOfStatus(refusal.Status), "see assay batch show and assay station show; when it is mended, "+nextLineAgain
 	}
@@ -141,14 +174,14 @@ func failLine(err error) error {
 }
 
 func failStationDirectory(dir string, err error) *failure {
-	code := exitFailure
+	f := &failure{
+		code: exitFailure, what: fmt.Sprintf("%s is no station's directory: %v", dir, err),
+		next: "make a new credential for the station: assay station certify NAME --out DIR", cause: err,
+	}
 	if errors.Is(err, fs.ErrNotExist) {
-		code = exitNotFound
+		f.code, f.next = exitNotFound, "make one: assay station create NAME --site S --line L --out DIR"
 	}
-	return &failure{
-		code: code, what: fmt.Sprintf("%s is no station's directory: %v", dir, err),
-		next: "make one: assay station create NAME --site S --line L --out DIR", cause: err,
-	}
+	return f
 }
 
 func failLineDigest(text string) *failure {

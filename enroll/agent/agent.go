@@ -65,7 +65,8 @@ type Enrolment struct {
 	Measured
 	// KeyType is one of KeyTypes; empty: ec-p256.
 	KeyType string
-	// Again enrols though the same device has a certificate here.
+	// Again enrols though the same device has a certificate here, or one that
+	// is damaged.
 	Again bool
 }
 
@@ -94,7 +95,7 @@ func (a *Agent) Enroll(ctx context.Context, e Enrolment) (Outcome, error) {
 	}
 	defer release()
 	answered := a.answered()
-	id, p, err := a.mend()
+	id, p, err := a.mend(e.Again)
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -195,7 +196,7 @@ func (a *Agent) Renew(ctx context.Context, r Renewal) (Outcome, error) {
 	}
 	defer release()
 	answered := a.answered()
-	id, p, err := a.mend()
+	id, p, err := a.mend(false)
 	switch {
 	case err != nil:
 		return Outcome{}, err
@@ -322,11 +323,12 @@ func (a *Agent) answered() operation {
 }
 
 // mend tidies up what a kill left and returns the identity and the request
-// without an answer; nil for what is not there.
-func (a *Agent) mend() (*identity, *pending, error) {
+// without an answer; nil for what is not there. If it is to be replaced, a
+// damaged identity is as good as none.
+func (a *Agent) mend(replace bool) (*identity, *pending, error) {
 	answered := a.answered()
 	id, err := a.disk.load()
-	if err != nil && !errors.Is(err, ErrNotEnrolled) {
+	if err != nil && !errors.Is(err, ErrNotEnrolled) && !(replace && errors.Is(err, ErrDamaged)) {
 		return nil, nil, err
 	}
 	current := ""

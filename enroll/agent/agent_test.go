@@ -539,3 +539,36 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestDamagedPairIsReplaced(t *testing.T) {
+	for _, name := range []string{"device.key", "device.crt", "state.json"} {
+		t.Run(name, func(t *testing.T) {
+			s := clienttest.New(t)
+			dir := newDir(t)
+			mustEnroll(t, dir, s)
+			before := mustPair(t, dir)
+			if err := os.WriteFile(filepath.Join(dir, "current", name), []byte("half"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			e := enrolment(s)
+			_, status := newAgent(dir).Status()
+			_, once := newAgent(dir).Enroll(t.Context(), e)
+			_, renewed := newAgent(dir).Renew(t.Context(), agent.Renewal{})
+			for what, err := range map[string]error{"status": status, "enroll": once, "renew": renewed} {
+				if !errors.Is(err, agent.ErrDamaged) {
+					t.Errorf("%s: %v, want ErrDamaged", what, err)
+				}
+			}
+			e.Again = true
+			if out, err := newAgent(dir).Enroll(t.Context(), e); err != nil || out.Unchanged {
+				t.Fatalf("enroll again: %+v, %v", out, err)
+			}
+			if mustPair(t, dir) == before {
+				t.Error("the same certificate as before")
+			}
+			if _, err := newAgent(dir).Renew(t.Context(), agent.Renewal{}); err != nil {
+				t.Errorf("renew: %v", err)
+			}
+		})
+	}
+}

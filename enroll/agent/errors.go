@@ -17,6 +17,9 @@ var (
 	ErrBusy = errors.New("another process works in the directory")
 	// ErrDirectory: the directory is unsafe, or not one of ours.
 	ErrDirectory = errors.New("directory cannot be used")
+	// ErrDamaged: key, certificate or state.json cannot be used. An enrolment
+	// with Again puts new ones in their place.
+	ErrDamaged = errors.New("the pair in the directory is damaged")
 	// ErrConfig: what was asked for cannot be done.
 	ErrConfig = errors.New("request to the agent")
 )

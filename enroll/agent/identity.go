@@ -68,21 +68,30 @@ func (d disk) current() (string, error) {
 	return target, nil
 }
 
-// load reads the current generation, resolving the link once. The error is
-// ErrNotEnrolled without one.
+// load reads the current generation, resolving the link once. One that two
+// renewals replaced and removed meanwhile is not damaged: the newer one is read.
+// The error is ErrNotEnrolled without one, ErrDamaged when it says nothing that
+// we know.
 func (d disk) load() (*identity, error) {
 	name, err := d.current()
-	if err != nil {
-		return nil, err
+	for err == nil && name != "" {
+		id, failed := d.loadGeneration(name)
+		if failed == nil {
+			return id, nil
+		}
+		before := name
+		if name, err = d.current(); name != before {
+			continue
+		}
+		if errors.Is(failed, fs.ErrPermission) {
+			return nil, fmt.Errorf("read %s: %w", d.path(name), failed)
+		}
+		return nil, fmt.Errorf("%w: %s: %w", ErrDamaged, d.path(name), failed)
 	}
-	if name == "" {
-		return nil, ErrNotEnrolled
+	if err == nil {
+		err = ErrNotEnrolled
 	}
-	id, err := d.loadGeneration(name)
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", d.path(name), err)
-	}
-	return id, nil
+	return nil, err
 }
 
 func (d disk) loadGeneration(name string) (*identity, error) {

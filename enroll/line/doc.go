@@ -7,6 +7,9 @@
 // the same CSR, so that the server answers again and issues nothing twice.
 // Certificates, journal and receipt agree to the unit.
 //
+// The first unit goes alone until it has a certificate: a batch that was
+// mistaken for another costs one unit.
+//
 // It refuses to run twice in one directory, to go on with the journal of
 // another batch, and to go on when the server counts the devices in another
 // batch.

@@ -5,6 +5,9 @@ import "errors"
 var (
 	// ErrConfig: what was asked for cannot be done.
 	ErrConfig = errors.New("request to the line client")
+	// ErrNoProduct: the batch's product is not named, and the station has not
+	// just one.
+	ErrNoProduct = errors.New("which product is made is not said")
 	// ErrBusy: another run works in the directory.
 	ErrBusy = errors.New("another run works in the directory")
 	// ErrJournal: the journal is of something else, or damaged before its end.

@@ -126,10 +126,26 @@ const (
 
 func (l *Line) path(name string) string { return filepath.Join(l.config.Out, name) }
 
-// work gives the units to the workers and waits for them. The first error
-// stops all.
+// work works the units one by one until the first has a certificate, and the
+// rest by all workers. So a batch that was mistaken for another costs one unit.
 func (l *Line) work(ctx context.Context) error {
 	todo := l.todo()
+	before := l.count.Done
+	for len(todo) > 0 && l.count.Done == before {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if err := l.unit(ctx, todo[0]); err != nil {
+			return err
+		}
+		todo = todo[1:]
+	}
+	return l.workers(ctx, todo)
+}
+
+// workers gives the units to the workers and waits for them. The first error
+// stops all.
+func (l *Line) workers(ctx context.Context, todo []string) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	units := make(chan string)
@@ -206,11 +222,11 @@ func (l *Line) record(e entry, batchLeft uint64) error {
 	return nil
 }
 
-// impatient says that nothing succeeded, and will have not when a wait is over.
-func (l *Line) impatient(wait time.Duration) bool {
+// patience is how much longer nothing may succeed.
+func (l *Line) patience() time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.config.Now().Add(wait).Sub(l.moved) > l.config.Patience
+	return l.config.Patience - l.config.Now().Sub(l.moved)
 }
 
 // waiting tells that the line waits.

@@ -20,6 +20,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -459,11 +460,13 @@ func TestPendingUnitsAreLeftForTheNextRun(t *testing.T) {
 	}
 }
 
+// A batch that was mistaken costs one unit, however many workers there are.
 func TestAnotherBatchStopsTheRun(t *testing.T) {
 	p := newPlant(t)
-	p.requests(3)
+	p.requests(30)
 	p.Batch = "w48"
-	r, err := p.line(p.directory(), func(c *line.Config) { c.Workers = 1 }).Run(t.Context())
+	p.refuse(map[string]string{"SN-0001": "serial-not-in-manifest"})
+	r, err := p.line(p.directory(), func(c *line.Config) { c.Workers = 8 }).Run(t.Context())
 	if !errors.Is(err, line.ErrOtherBatch) || r.Done != 1 {
 		t.Errorf("got %v, %+v", err, r)
 	}
@@ -492,6 +495,39 @@ func TestRunGivesUpWhenNothingSucceeds(t *testing.T) {
 	r, err := l.Run(t.Context())
 	if !errors.Is(err, line.ErrUnavailable) || r.Left != 3 || now.Sub(began) > 3*time.Minute {
 		t.Errorf("got %v after %v, %+v", err, now.Sub(began), r)
+	}
+}
+
+// The last attempt is when patience ends, not one wait before.
+func TestRunIsPatientToTheEnd(t *testing.T) {
+	for name, row := range map[string]struct {
+		retry string
+		want  error
+	}{
+		"a wait is cut":         {"", nil},
+		"one of the server not": {"3", line.ErrUnavailable},
+	} {
+		p := newPlant(t)
+		p.requests(1)
+		began := time.Now()
+		now := began
+		p.Gate = func(*http.Request, string) http.HandlerFunc {
+			if now.Sub(began) < 2*time.Second {
+				return clienttest.Refuse(503, "starting", "later.", row.retry)
+			}
+			return nil
+		}
+		l := p.line(p.directory(), func(c *line.Config) {
+			c.Patience = 2 * time.Second
+			c.Now = func() time.Time { return now }
+		})
+		l.SetWait(func(_ context.Context, d time.Duration) error {
+			now = now.Add(d)
+			return nil
+		})
+		if _, err := l.Run(t.Context()); !errors.Is(err, row.want) {
+			t.Errorf("%s: got %v after %v, want %v", name, err, now.Sub(began), row.want)
+		}
 	}
 }
 
@@ -568,9 +604,11 @@ func TestStationDirectory(t *testing.T) {
 	if got, err := s.Product(""); got != "sensor" || err != nil {
 		t.Errorf("the only product: %q, %v", got, err)
 	}
-	s.Products = nil
-	if _, err := s.Product(""); !errors.Is(err, line.ErrConfig) {
-		t.Errorf("no product: got %v, want %v", err, line.ErrConfig)
+	for _, products := range [][]string{nil, {"sensor", "meter"}} {
+		s.Products = products
+		if _, err := s.Product(""); !errors.Is(err, line.ErrNoProduct) {
+			t.Errorf("of %v: got %v, want %v", products, err, line.ErrNoProduct)
+		}
 	}
 	if got, err := s.Product("other"); got != "other" || err != nil {
 		t.Errorf("named: %q, %v", got, err)
@@ -600,6 +638,16 @@ func TestDirectoryNamesFaults(t *testing.T) {
 	write(t, filepath.Join(p.in, "long"), make([]byte, 100<<10))
 	write(t, filepath.Join(p.in, ".hidden"), nil)
 	write(t, filepath.Join(p.in, "sub", "x"), nil)
+	elsewhere := filepath.Join(t.TempDir(), "x.csr")
+	err := errors.Join(
+		os.Rename(filepath.Join(p.in, "2.csr"), elsewhere),
+		os.Symlink(elsewhere, filepath.Join(p.in, "2.csr")),
+		os.Symlink("nowhere", filepath.Join(p.in, "lost.csr")),
+		syscall.Mkfifo(filepath.Join(p.in, "pipe"), 0o600),
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
 	d, faults, err := line.OpenDirectory(p.in)
 	if err != nil {
 		t.Fatal(err)
@@ -608,7 +656,9 @@ func TestDirectoryNamesFaults(t *testing.T) {
 	for _, f := range faults {
 		got[f.File] = f.Reason != ""
 	}
-	if diff := cmp.Diff(map[string]bool{"z-again.csr": true, "notes.txt": true, "long": true}, got); diff != "" {
+	if diff := cmp.Diff(map[string]bool{
+		"z-again.csr": true, "notes.txt": true, "long": true, "lost.csr": true, "pipe": true,
+	}, got); diff != "" {
 		t.Errorf("faults (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff([]string{"SN-0001", "SN-0002", "SN-0003"}, d.Units()); diff != "" {

@@ -4,7 +4,9 @@ package line
 
 import (
 	"errors"
+	"fmt"
 	"os"
+	"path/filepath"
 	"syscall"
 )
 
@@ -16,7 +18,7 @@ func lock(path string) (release func(), err error) {
 	}
 	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	if errors.Is(err, syscall.EWOULDBLOCK) {
-		err = ErrBusy
+		err = fmt.Errorf("%w %s", ErrBusy, filepath.Dir(path))
 	}
 	if err != nil {
 		return nil, errors.Join(err, f.Close())

@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // Station is the credential of a station and what it knows of its line.
@@ -61,15 +62,18 @@ func OpenStation(dir string) (*Station, error) {
 	return s, nil
 }
 
-// Product is the one to enrol: the named one, else the only one of the station.
+// Product is the one to enrol: the named one, else the only one of the station,
+// else ErrNoProduct.
 func (s *Station) Product(named string) (string, error) {
 	switch {
 	case named != "":
 		return named, nil
 	case len(s.Products) == 1:
 		return s.Products[0], nil
+	case len(s.Products) == 0:
+		return "", fmt.Errorf("%w: station %s is for every product", ErrNoProduct, s.Station)
 	}
-	return "", fmt.Errorf("%w: station %s is for %d products: name the one of the batch", ErrConfig, s.Station, len(s.Products))
+	return "", fmt.Errorf("%w: station %s is for %s", ErrNoProduct, s.Station, strings.Join(s.Products, ", "))
 }
 
 // Key signs what the station says.

@@ -190,8 +190,11 @@ func (l *Line) again(ctx context.Context, serial string, t *trying, cause error)
 	}
 	wait += rand.N(wait/2 + 1) // workers come back apart, and never too early
 	t.waits++
-	if l.impatient(wait) {
-		return fmt.Errorf("%w: %s: %w", ErrUnavailable, serial, cause)
+	if left := l.patience(); wait > left {
+		if left <= 0 || advised > left {
+			return fmt.Errorf("%w: %s: %w", ErrUnavailable, serial, cause)
+		}
+		wait = left // for the last attempt
 	}
 	l.waiting(cause)
 	if err := l.wait(ctx, wait); err != nil {

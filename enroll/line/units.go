@@ -37,8 +37,8 @@ type Directory struct {
 }
 
 // OpenDirectory finds the CSRs of a directory, PEM or DER, in the order of
-// their serials. Files that are no CSR, and all but the first of one serial,
-// are faults; names that begin with a dot and directories are passed over.
+// their serials. What is no CSR, and all but the first of one serial, are
+// faults; names that begin with a dot and directories are passed over.
 func OpenDirectory(dir string) (*Directory, []Fault, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -47,13 +47,13 @@ func OpenDirectory(dir string) (*Directory, []Fault, error) {
 	d := &Directory{dir: dir, file: map[string]string{}}
 	var faults []Fault
 	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), ".") || !e.Type().IsRegular() {
+		if strings.HasPrefix(e.Name(), ".") || e.IsDir() {
 			continue
 		}
 		if len(d.serials) == maxUnits {
 			return nil, nil, fmt.Errorf("%w: more than %d requests in %s", ErrConfig, maxUnits, dir)
 		}
-		_, serial, err := d.read(e.Name()) // and again when its turn comes: a million are large
+		serial, err := d.serialIn(e) // the rest again when its turn comes: a million are large
 		if err == nil && d.file[serial] != "" {
 			err = fmt.Errorf("serial %s stands in %s already", serial, d.file[serial])
 		}
@@ -71,6 +71,20 @@ func OpenDirectory(dir string) (*Directory, []Fault, error) {
 // Statement makes d send a station's statement about each CSR.
 func (d *Directory) Statement(state func(ctx context.Context, serial string, nonce, csr []byte) ([]byte, error)) {
 	d.state = state
+}
+
+// serialIn is whose request an entry of the directory is. What opening would
+// wait for, as a pipe, is not opened.
+func (d *Directory) serialIn(e os.DirEntry) (string, error) {
+	info, err := os.Stat(filepath.Join(d.dir, e.Name())) // where a link leads
+	if err != nil {
+		return "", err
+	}
+	if !info.Mode().IsRegular() {
+		return "", errNoFile
+	}
+	_, serial, err := d.read(e.Name())
+	return serial, err
 }
 
 func (d *Directory) read(name string) (csr []byte, serial string, err error) {
@@ -108,7 +122,10 @@ func (d *Directory) Request(serial string) (client.Request, error) {
 	return r, nil
 }
 
-var errSerial = errors.New("serial is empty, longer than 64 octets or not printable ASCII")
+var (
+	errNoFile = errors.New("not a file")
+	errSerial = errors.New("serial is empty, longer than 64 octets or not printable ASCII")
+)
 
 func checkSerial(serial string) error {
 	if serial == "" || len(serial) > maxSerial || strings.ContainsFunc(serial, func(r rune) bool { return r < 0x20 || r >= 0x7f }) {

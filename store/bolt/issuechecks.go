@@ -113,16 +113,17 @@ func (n *issue) checkIdentity(*writeTx) error {
 	if onLine {
 		n.Recovery = n.recoveryOnLine()
 	}
-	known, had := false, false
+	known, had, kept, ended := false, false, false, false
 	for _, old := range n.lineage {
 		if old.Profile != n.Certificate.Profile {
 			continue
 		}
 		had = true
 		if bytes.Equal(old.SPKI, n.Certificate.SPKI) {
-			known = true
+			known, kept = true, kept || old.Status != store.Revoked
 			continue
 		}
+		ended = true
 		if n.Recovery == store.FirstOnly && old.Live(n.By.At) {
 			return store.ErrHasIdentity
 		}
@@ -131,7 +132,10 @@ func (n *issue) checkIdentity(*writeTx) error {
 			n.replaced = append(n.replaced, old)
 		}
 	}
-	n.rekeyed = onLine && (len(n.replaced) > 0 || had && !known && n.device.Rework)
+	if onLine && n.Recovery == store.FirstOnly && ended && !kept {
+		return store.ErrHasIdentity
+	}
+	n.rekeyed = onLine && (len(n.replaced) > 0 || had && !known)
 	return nil
 }
 

@@ -26,12 +26,17 @@ func linePromises() []promise {
 			w.refuse(store.ErrHasIdentity, onLine("A1"))
 			w.issue(order{serial: "A1", spki: c.SPKI, recovery: store.OnLine, rekeys: 2})
 		}},
-		{"what is over needs no leave", func(w *world) {
+		{"what is over needs leave as well", func(w *world) {
 			c := w.issue(order{serial: "A1", lasting: time.Hour, recovery: store.OnLine})
-			w.present(c.Ref)
 			w.pass(2 * time.Hour)
-			w.issue(order{serial: "A1", recovery: store.OnLine})
-			w.equal(w.device("A1").Rekeys, uint8(0), "rekeys")
+			w.refuse(store.ErrHasIdentity, order{serial: "A1", recovery: store.OnLine})
+			w.issue(order{serial: "A1", spki: c.SPKI, lasting: time.Hour, recovery: store.OnLine}) // no new key
+			w.pass(2 * time.Hour)
+			next := w.issue(onLine("A1"))
+			w.equal(w.device("A1").Rekeys, uint8(1), "rekeys")
+			w.present(next.Ref)
+			w.revokeOne(next.Ref, store.ReasonSuperseded)
+			w.refuse(store.ErrHasIdentity, onLine("A1"))
 		}},
 		{"rework allows one", func(w *world) {
 			c := w.issue(onLine("A1"))
