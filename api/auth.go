@@ -108,6 +108,15 @@ func (a *API) actor(who *caller) store.Actor {
 	return store.Actor{Principal: "operator:" + who.name, At: a.now(), Source: who.source}
 }
 
+// scopeText says what a grant does not reach: either may be outside.
+func scopeText(product, site string) string {
+	text := "product " + printable(product)
+	if site != "" {
+		text += " at site " + printable(site)
+	}
+	return text + " is outside the operator's grant"
+}
+
 // may decides about an object of the route's action.
 func (a *API) may(ctx context.Context, who *caller, product, site string) error {
 	switch rbac.Allow(who.grant, who.action, product, site) {
@@ -116,7 +125,7 @@ func (a *API) may(ctx context.Context, who *caller, product, site string) error 
 	case rbac.Invisible:
 		return v1.Refuse(v1.NotFound, "")
 	case rbac.ScopeDenied:
-		return a.scopeDenied(ctx, who, "product "+printable(product)+" is outside the operator's grant")
+		return a.scopeDenied(ctx, who, scopeText(product, site))
 	case rbac.RoleDenied:
 	}
 	a.recordDenied(ctx, who, v1.RoleDenied)

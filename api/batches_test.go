@@ -86,7 +86,7 @@ func TestBatchFaults(t *testing.T) {
 		{"another digest", `{"product":"sensor","manifest":"sha256:00","manifest_data":"serial\nSN-2\n"}`, v1.BadDocument, "spec.manifest"},
 		{"neither manifest nor quota", `{"product":"sensor"}`, v1.BadDocument, "spec.quota"},
 		{"both", `{"product":"sensor","quota":1,"manifest":"m.csv"}`, v1.BadDocument, "spec.quota"},
-		{"unknown field", `{"product":"sensor","quota":1,"colour":"red"}`, v1.BadDocument, "spec"},
+		{"unknown field", `{"product":"sensor","quota":1,"colour":"red"}`, v1.BadDocument, "spec.colour"},
 		{"no product", `{"quota":1}`, v1.BadDocument, "spec.product"},
 		{"a line without a site", `{"product":"sensor","line":"l3","quota":1}`, v1.BadDocument, "spec.site"},
 		{"ends before it begins", `{"product":"sensor","quota":1,"from":"2027-01-01T00:00:00Z","until":"2026-01-01T00:00:00Z"}`, v1.BadDocument, "spec.until"},
@@ -101,6 +101,9 @@ func TestBatchFaults(t *testing.T) {
 				r := refused(t, err, row.want)
 				if row.at != "" && (len(r.Faults) == 0 || r.Faults[0].At != row.at) {
 					t.Errorf("faults %+v, want the first at %s", r.Faults, row.at)
+				}
+				if row.at == "manifest:3" && !strings.HasPrefix(r.Faults[0].Reason, "SN-") {
+					t.Errorf("the fault does not name the serial: %+v", r.Faults)
 				}
 				if r.Detail == "" {
 					t.Error("no detail")

@@ -22,10 +22,7 @@ func parseBatch(name string, spec []byte) (v1.BatchSpec, error) {
 	if !profile.IsName(name) {
 		fault("name", "1 to 32 of a-z 0-9 -, beginning with a letter or digit")
 	}
-	if err := strict(spec, &s); err != nil {
-		fault("spec", err.Error())
-		return s, badDocument("", faults...)
-	}
+	faults = append(faults, strict(spec, &s)...)
 	if !profile.IsName(s.Product) {
 		fault("spec.product", "name the product that is made")
 	}
@@ -44,7 +41,7 @@ func parseBatch(name string, spec []byte) (v1.BatchSpec, error) {
 	}
 	faults = append(faults, window(s.From, s.Until)...)
 	if faults != nil {
-		return s, badDocument("", faults...)
+		return s, badDocument("", firstOfEach(faults)...)
 	}
 	s.From, s.Until = store.StoredTime(s.From), store.StoredTime(s.Until)
 	return s, nil
@@ -319,7 +316,10 @@ func manifestTrouble(err error, list *manifest.Manifest) error {
 	} else if f, ok := errors.AsType[*store.ManifestError](err); ok {
 		total = f.Total
 		for _, fault := range f.Faults {
-			faults = append(faults, v1.Fault{At: fmt.Sprintf("manifest:%d", list.Line(fault.Row)), Reason: printable(fault.Err.Error())})
+			faults = append(faults, v1.Fault{
+				At:     fmt.Sprintf("manifest:%d", list.Line(fault.Row)),
+				Reason: printable(fmt.Sprintf("%s: %v", list.Rows[fault.Row].Serial, fault.Err)),
+			})
 		}
 	} else {
 		return err

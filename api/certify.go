@@ -19,7 +19,8 @@ const pemCertificate = "CERTIFICATE"
 
 type certifyIn struct {
 	NamePath
-	Body v1.CSR
+	DryRun bool `query:"dry_run" doc:"check the request and issue nothing"`
+	Body   v1.CSR
 }
 
 type credentialOut struct {
@@ -45,6 +46,9 @@ func (a *API) certifyOperator(ctx context.Context, who *caller, in *certifyIn) (
 			Reason: v1.WrongState, Detail: "the operator was removed",
 			Next: "add it again: assay operator add " + o.Name,
 		}
+	}
+	if in.DryRun {
+		return &credentialOut{Body: v1.Credential{DryRun: true}}, nil
 	}
 	made, err := a.ca.Operator(ctx, ca.OperatorRequest{Name: o.Name, SPKI: csr.RawSubjectPublicKeyInfo})
 	if err != nil {

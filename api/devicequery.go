@@ -21,7 +21,7 @@ func (a *API) queried(ctx context.Context, l *list[store.DeviceID, store.Device,
 	if err != nil {
 		return "", err
 	}
-	source := &lookUp{api: a, names: names, batches: map[string]store.Batch{}, releases: map[string]query.Release{}}
+	source := &lookUp{api: a, names: names, batches: map[string]store.Batch{}, releases: map[string]*query.Release{}}
 	l.match = func(ctx context.Context, d store.Device) (bool, error) {
 		return q.Match(ctx, query.Subject{Device: d, Source: source})
 	}
@@ -42,8 +42,8 @@ type lookUp struct {
 	api       *API
 	names     issuerNames
 	batches   map[string]store.Batch
-	releases  map[string]query.Release
-	incidents map[string][]string // kinds of those that are not closed, by object
+	releases  map[string]*query.Release // nil: none of that name
+	incidents map[string][]string       // kinds of those that are not closed, by object
 }
 
 // Certificate implements query.Source.
@@ -64,25 +64,40 @@ func (l *lookUp) Batch(ctx context.Context, name string) (store.Batch, error) {
 	return b, err
 }
 
-// Release implements query.Source.
+// Release implements query.Source: each is read once, also one that is not
+// there.
 func (l *lookUp) Release(ctx context.Context, product, version string) (query.Release, error) {
 	name := product + "/" + version
-	if r, ok := l.releases[name]; ok {
-		return r, nil
+	kept, known := l.releases[name]
+	if !known {
+		d, err := l.api.store.Document(ctx, store.KindFirmware, name)
+		switch {
+		case errors.Is(err, store.ErrNotFound):
+		case err != nil:
+			return query.Release{}, err
+		default:
+			if kept, err = releaseKnown(d); err != nil {
+				return query.Release{}, err
+			}
+		}
+		l.releases[name] = kept
 	}
-	d, err := l.api.store.Document(ctx, store.KindFirmware, name)
-	if err != nil {
-		return query.Release{}, err
+	if kept == nil {
+		return query.Release{}, store.ErrNotFound
 	}
+	return *kept, nil
+}
+
+// releaseKnown is what the language knows of a stored release.
+func releaseKnown(d store.Document) (*query.Release, error) {
 	r, err := release(d)
 	if err != nil {
-		return query.Release{}, err
+		return nil, err
 	}
-	out := query.Release{State: r.State, Digests: map[string][]string{}}
+	out := &query.Release{State: r.State, Digests: map[string][]string{}}
 	for _, c := range r.Components {
 		out.Digests[c.Component] = append(out.Digests[c.Component], c.Digests...)
 	}
-	l.releases[name] = out
 	return out, nil
 }
 
@@ -99,8 +114,13 @@ func (l *lookUp) Incidents(ctx context.Context, device store.DeviceID) ([]string
 		}
 		for _, i := range page {
 			before = i.ID
-			if i.State != store.IncidentIsClosed {
-				found[i.Object] = append(found[i.Object], i.Kind)
+			if i.State == store.IncidentIsClosed {
+				continue
+			}
+			object, other := deviceNamed(i.Object), deviceNamed(i.Other)
+			found[object] = append(found[object], i.Kind)
+			if other != object {
+				found[other] = append(found[other], i.Kind)
 			}
 		}
 		if len(page) < maxLimit {

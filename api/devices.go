@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 
 	v1 "github.com/assay-pki/assay/api/v1"
 	"github.com/assay-pki/assay/revocation"
@@ -153,7 +154,8 @@ func (a *API) onUnit(
 	do func(store.Store, context.Context, store.DeviceAct) (store.StatusChange, error),
 ) func(context.Context, *caller, *actIn) (*changeOut, error) {
 	return func(ctx context.Context, who *caller, in *actIn) (*changeOut, error) {
-		if _, err := a.visible(ctx, who, in.id()); err != nil {
+		d, err := a.visible(ctx, who, in.id())
+		if err != nil {
 			return nil, err
 		}
 		r := store.DeviceAct{Device: in.id(), DryRun: in.DryRun, By: a.actor(who)}
@@ -161,6 +163,12 @@ func (a *API) onUnit(
 			r.Comment, r.Ticket = in.Body.Comment, in.Body.Ticket
 		}
 		change, err := do(a.store, ctx, r)
+		if errors.Is(err, store.ErrConflict) {
+			return nil, &v1.Refusal{
+				Reason: v1.WrongState, Detail: "device " + d.String() + " is " + d.State.String(),
+				Next: "look at what happened to it: assay device timeline " + d.String(), Err: err,
+			}
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/assay-pki/assay/api/client"
 	v1 "github.com/assay-pki/assay/api/v1"
 	"github.com/assay-pki/assay/store"
@@ -156,7 +158,12 @@ func TestOperators(t *testing.T) {
 		t.Errorf("again %+v", again)
 	}
 	key := newKey(t)
-	cred, err := c.CertifyOperator(ctx, "mira", []byte(csrPEM(t, key)))
+	would, err := c.CertifyOperator(ctx, "mira", []byte(csrPEM(t, key)), true)
+	must(t, err)
+	if got, err := c.Operator(ctx, "mira"); err != nil || !would.DryRun || would.Chain != "" || len(got.Certificates) != 0 {
+		t.Errorf("dry run %+v, operator %+v %v", would, got, err)
+	}
+	cred, err := c.CertifyOperator(ctx, "mira", []byte(csrPEM(t, key)), false)
 	must(t, err)
 	if cred.Certificate.Holder != "mira" || cred.Certificate.HolderKind != "operator" || cred.Certificate.Issuer != "operations-1" ||
 		strings.Count(cred.Chain, "BEGIN CERTIFICATE") != 2 || strings.Count(cred.Roots, "BEGIN CERTIFICATE") != 1 {
@@ -168,11 +175,11 @@ func TestOperators(t *testing.T) {
 	if me.Name != "mira" || me.Role != "factory" {
 		t.Errorf("whoami %+v", me)
 	}
-	_, err = c.CertifyOperator(ctx, "root", []byte(csrPEM(t, key)))
+	_, err = c.CertifyOperator(ctx, "root", []byte(csrPEM(t, key)), false)
 	refused(t, err, v1.KeyOfAnotherDevice)
-	_, err = c.CertifyOperator(ctx, "nobody", []byte(csrPEM(t, newKey(t))))
+	_, err = c.CertifyOperator(ctx, "nobody", []byte(csrPEM(t, newKey(t))), false)
 	refused(t, err, v1.NotFound)
-	_, err = c.CertifyOperator(ctx, "mira", []byte("no PEM"))
+	_, err = c.CertifyOperator(ctx, "mira", []byte("no PEM"), false)
 	refused(t, err, v1.BadCSR)
 
 	got, err := c.Operator(ctx, "mira")
@@ -195,7 +202,7 @@ func TestOperators(t *testing.T) {
 	}
 	_, err = mira.Whoami(ctx)
 	refused(t, err, v1.CertificateRevoked)
-	_, err = c.CertifyOperator(ctx, "mira", []byte(csrPEM(t, newKey(t))))
+	_, err = c.CertifyOperator(ctx, "mira", []byte(csrPEM(t, newKey(t))), false)
 	refused(t, err, v1.WrongState)
 	back, err := c.Apply(ctx, document(v1.KindOperator, "mira", `{"role":"auditor"}`), client.Expect{New: true})
 	must(t, err)
@@ -249,7 +256,7 @@ func TestThreat45NobodyGivesMoreThanTheyHave(t *testing.T) {
 	refused(t, err, v1.ScopeDenied)
 	_, err = bound.Apply(ctx, document(v1.KindOperator, "bound", `{"role":"admin"}`), client.Expect{})
 	refused(t, err, v1.ScopeDenied)
-	_, err = bound.CertifyOperator(ctx, "root", []byte(csrPEM(t, newKey(t))))
+	_, err = bound.CertifyOperator(ctx, "root", []byte(csrPEM(t, newKey(t))), false)
 	refused(t, err, v1.ScopeDenied)
 	_, err = bound.RemoveOperator(ctx, "root", client.Expect{})
 	refused(t, err, v1.ScopeDenied)
@@ -282,15 +289,30 @@ func TestTokens(t *testing.T) {
 			t.Error("the list tells a secret")
 		}
 	}
-	gone, err := c.VoidToken(ctx, one.ID)
+	// A dry run says the same and leaves nothing behind.
+	planned, err := c.CreateToken(ctx, v1.TokenRequest{Product: "sensor", TTL: "2h", Uses: 3, DryRun: true})
+	must(t, err)
+	if !planned.DryRun || planned.Token != "" || planned.ID != "" || planned.Uses != 3 || planned.State != v1.TokenUsable {
+		t.Errorf("dry run %+v", planned)
+	}
+	would, err := c.VoidToken(ctx, one.ID, true)
+	must(t, err)
+	if !would.DryRun || would.State != v1.TokenVoided || would.ID != one.ID {
+		t.Errorf("dry run %+v", would)
+	}
+	after := collect(t, c.Tokens(ctx))
+	if d := cmp.Diff(all, after); d != "" {
+		t.Errorf("after dry runs: -was +is\n%s", d)
+	}
+	gone, err := c.VoidToken(ctx, one.ID, false)
 	must(t, err)
 	if gone.ID != one.ID || gone.State != v1.TokenVoided {
 		t.Errorf("voided %+v", gone)
 	}
-	_, err = c.VoidToken(ctx, one.ID)
+	_, err = c.VoidToken(ctx, one.ID, false)
 	must(t, err)
 	for _, id := range []string{"0000000000000000", "ffffffffffffffff", "xyz", one.ID[:14]} {
-		_, err = c.VoidToken(ctx, id)
+		_, err = c.VoidToken(ctx, id, false)
 		refused(t, err, v1.NotFound)
 	}
 	_, err = c.CreateToken(ctx, v1.TokenRequest{Product: "nothing"})
@@ -360,7 +382,7 @@ func TestFactoryScope(t *testing.T) {
 	}
 	theirs, err := w.root.CreateToken(ctx, v1.TokenRequest{Product: "b"})
 	must(t, err)
-	_, err = everywhere.VoidToken(ctx, theirs.ID)
+	_, err = everywhere.VoidToken(ctx, theirs.ID, false)
 	refused(t, err, v1.NotFound)
 	if all := collect(t, everywhere.Tokens(ctx)); len(all) != 2 {
 		t.Errorf("%d tokens of product a, want 2", len(all))

@@ -50,7 +50,8 @@ func TestDeviceQuery(t *testing.T) {
 	w.product("alarm")
 	w.device("alarm", "SN-1")
 	must(t, w.store.Record(ctx, store.Event{
-		Name: store.IncidentOpened, Time: w.now(), Object: "sensor/SN-9", Detail: map[string]string{"kind": "renewal-fork"},
+		Name: store.IncidentOpened, Time: w.now(), Object: "sensor/SN-9",
+		Detail: map[string]string{"kind": "renewal-fork", "other": "device sensor/SN-2"},
 	}))
 	rows := []struct {
 		f    client.DeviceFilter
@@ -67,8 +68,8 @@ func TestDeviceQuery(t *testing.T) {
 		{client.DeviceFilter{Query: "issuer=devices-1 not site=leipzig"}, "alarm/SN-1 sensor/SN-9"},
 		{client.DeviceFilter{Query: "not_after<+1h"}, ""},
 		{client.DeviceFilter{Query: "created>-1d batch=w47", State: "expected"}, "sensor/SN-3"},
-		{client.DeviceFilter{Query: "incident=renewal-fork"}, "sensor/SN-9"},
-		{client.DeviceFilter{Query: "product=sensor incident=none state=active"}, "sensor/SN-1 sensor/SN-2"},
+		{client.DeviceFilter{Query: "incident=renewal-fork"}, "sensor/SN-2 sensor/SN-9"},
+		{client.DeviceFilter{Query: "product=sensor incident=none state=active"}, "sensor/SN-1"},
 	}
 	for _, row := range rows {
 		t.Run(row.f.Query, func(t *testing.T) {
@@ -157,7 +158,9 @@ func TestReworkAndScrap(t *testing.T) {
 		t.Errorf("device %+v %v", d, err)
 	}
 	_, err = c.Rework(ctx, "sensor", "SN-3", v1.Act{}, false)
-	refused(t, err, v1.WrongState) // it has no certificate yet
+	if r := refused(t, err, v1.WrongState); r.Detail != "device sensor/SN-3 is expected" { // it has no certificate yet
+		t.Errorf("detail %q", r.Detail)
+	}
 
 	planned, err := c.Scrap(ctx, "sensor", "SN-2", v1.Act{}, true)
 	must(t, err)
@@ -233,6 +236,9 @@ func TestIncidents(t *testing.T) {
 	open("over-quota", "batch alarms", "device alarm/A-1")
 	open("over-quota", "station l3-1", "station l3-1")
 	open("clock", "", "")
+	if first := collect(t, c.Incidents(ctx, client.IncidentFilter{Object: "alarm/A-1"})); len(first) != 1 || first[0].Other != "alarm/A-1" {
+		t.Errorf("a device is told as PRODUCT/SERIAL: %+v", first)
+	}
 	all := collect(t, c.Incidents(ctx, client.IncidentFilter{}))
 	if len(all) != 4 || all[3].Kind != "renewal-fork" || all[3].Count != 2 || all[3].Actor != "station:l3-1" || all[3].State != "open" {
 		t.Fatalf("incidents %+v", all)

@@ -255,3 +255,38 @@ func FuzzQuery(f *testing.F) {
 		}
 	})
 }
+
+// What is not there, or is there already, is told by its name; a foreign thing
+// in the very same words.
+func TestProblemNamesTheThing(t *testing.T) {
+	w := newWorld(t)
+	w.product("sensor")
+	root := w.raw(w.operator("r2", "admin", nil, nil))
+	bound := w.raw(w.operator("mira", "factory", []string{"toy"}, []string{"leipzig"}))
+	rows := []struct {
+		who          raw
+		method, path string
+		header       []string
+		want, next   string
+	}{
+		{root, "GET", "/v1/products/toy", nil, "there is no product toy here", "list what there is: assay product list"},
+		{root, "GET", "/v1/firmware/sensor/9", nil, "there is no firmware release sensor/9 here", "list what there is: assay firmware list"},
+		{root, "POST", "/v1/batches/w47/pause", nil, "there is no batch w47 here", "list what there is: assay batch list"},
+		{root, "GET", "/v1/devices/sensor/SN-1/timeline", nil, "there is no device sensor/SN-1 here", "list what there is: assay device list"},
+		{root, "GET", "/v1/incidents/7", nil, "there is no incident 7 here", "list what there is: assay incident list"},
+		{bound, "GET", "/v1/products/sensor", nil, "there is no product sensor here", "list what there is: assay product list"},
+		{root, "PUT", "/v1/products/sensor", []string{"If-None-Match", "*"}, "product sensor exists already", ""},
+	}
+	for _, row := range rows {
+		t.Run(row.method+" "+row.path, func(t *testing.T) {
+			body := ""
+			if row.method == "PUT" {
+				body = `{"apiVersion":"assay/v1","kind":"Product","name":"sensor","spec":{}}`
+			}
+			p := row.who.do(row.method, row.path, body, row.header...).problem(t)
+			if p.Detail != row.want || (row.next != "" && p.Next != row.next) {
+				t.Errorf("got %q, next %q; want %q, next %q", p.Detail, p.Next, row.want, row.next)
+			}
+		})
+	}
+}

@@ -32,18 +32,24 @@ type incidentOut struct {
 
 func incident(i store.Incident) v1.Incident {
 	return v1.Incident{
-		ID: i.ID, Kind: i.Kind, Object: printable(i.Object), Other: printable(i.Other),
+		ID: i.ID, Kind: i.Kind, Object: printable(deviceNamed(i.Object)), Other: printable(deviceNamed(i.Other)),
 		Actor: printable(i.Actor), Source: printable(i.Source), State: i.State.String(),
 		OpenedAt: utc(i.OpenedAt), LastAt: utc(i.LastAt), LastSeq: i.LastSeq, Count: i.Count,
 		ClosedAt: utc(i.ClosedAt), ClosedBy: i.ClosedBy, Comment: printable(i.Comment),
 	}
 }
 
+// deviceNamed is a party of an incident as PRODUCT/SERIAL when it is a device,
+// whatever its record calls it; else as it is.
+func deviceNamed(party string) string {
+	return strings.TrimPrefix(party, store.HolderDevice+" ")
+}
+
 // concerns tells whether an incident is about something inside the caller's
 // grant: a device, a batch, or a station of one of its products. What nobody
 // knows concerns no product.
 func (a *API) concerns(ctx context.Context, who *caller, i store.Incident) (bool, error) {
-	if id, ok := store.ParseDeviceID(i.Object); ok {
+	if id, ok := store.ParseDeviceID(deviceNamed(i.Object)); ok {
 		return who.sees(id.Product, ""), nil
 	}
 	kind, name, _ := strings.Cut(i.Object, " ")

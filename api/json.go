@@ -106,19 +106,3 @@ func notJSON(err error) error {
 func unprintable(r rune) bool {
 	return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029'
 }
-
-// strict reads a spec that no schema of huma has seen.
-func strict(data []byte, v any) error {
-	if err := wellFormed(data); err != nil {
-		return err
-	}
-	if d := bytes.TrimSpace(data); len(d) == 0 || d[0] != '{' {
-		return errors.New("not an object")
-	}
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	if err := d.Decode(v); err != nil {
-		return errors.New(strings.TrimPrefix(err.Error(), "json: "))
-	}
-	return nil
-}

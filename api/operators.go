@@ -89,10 +89,7 @@ func parseGrant(name string, spec []byte) (v1.OperatorSpec, error) {
 	if !profile.IsName(name) {
 		fault("name", "1 to 32 of a-z 0-9 -, beginning with a letter or digit")
 	}
-	if err := strict(spec, &s); err != nil {
-		fault("spec", err.Error())
-		return s, badDocument("", faults...)
-	}
+	faults = append(faults, strict(spec, &s)...)
 	if !rbac.Role(s.Role).Valid() {
 		fault("spec.role", "one of admin, security, factory, auditor")
 	}
@@ -113,7 +110,7 @@ func parseGrant(name string, spec []byte) (v1.OperatorSpec, error) {
 		fault("spec.sites", `a factory operator must name its sites; "*" is all`)
 	}
 	if faults != nil {
-		return s, badDocument("", faults...)
+		return s, badDocument("", firstOfEach(faults)...)
 	}
 	return canonicalGrant(s), nil
 }

@@ -72,7 +72,11 @@ func faultsOf(f *profile.FaultsError) []v1.Fault {
 	faults := make([]v1.Fault, len(f.Faults))
 	for i, fault := range f.Faults {
 		at := "spec"
-		if fault.At != "" {
+		switch fault.At {
+		case "":
+		case "name": // the document's own; no field of a spec is called so
+			at = "name"
+		default:
 			at += "." + fault.At
 		}
 		faults[i] = v1.Fault{At: at, Reason: fault.Reason}

@@ -117,7 +117,7 @@ func (e *exchange) SetReadDeadline(time.Time) error { return nil }
 func (a *API) transform(ctx huma.Context, _ string, v any) (any, error) {
 	switch v := v.(type) {
 	case *problemError:
-		return v.Problem, nil
+		return about(ctx, v.Problem), nil
 	case *huma.ErrorModel:
 		p := humaProblem(v)
 		if e, ok := ctx.(*exchange); ok {
@@ -129,6 +129,47 @@ func (a *API) transform(ctx huma.Context, _ string, v any) (any, error) {
 		return p.Problem, nil
 	}
 	return v, nil
+}
+
+// about names what a path asks for, where the problem says only that it is not
+// there, or is there.
+func about(ctx huma.Context, p v1.Problem) v1.Problem {
+	if p.Detail != "" || (p.Reason != v1.NotFound && p.Reason != v1.Exists) {
+		return p
+	}
+	_, rest, _ := strings.Cut(ctx.Operation().Path, "/v1/")
+	words := strings.Split(rest, "/")
+	noun, known := nouns[words[0]]
+	var names []string
+	for _, word := range words {
+		if key, ok := strings.CutPrefix(word, "{"); ok {
+			names = append(names, ctx.Param(strings.TrimSuffix(key, "}")))
+		}
+	}
+	if !known || len(names) == 0 {
+		return p
+	}
+	name := printable(noun.word + " " + strings.Join(names, "/"))
+	if p.Reason == v1.Exists {
+		p.Detail = name + " exists already"
+		return p
+	}
+	p.Detail, p.Next = "there is no "+name+" here", "list what there is: assay "+noun.command+" list"
+	return p
+}
+
+// nouns are the words for what stands at /v1/KEY, and the commands about it.
+var nouns = map[string]struct{ word, command string }{
+	"products":     {"product", "product"},
+	"firmware":     {"firmware release", "firmware"},
+	"batches":      {"batch", "batch"},
+	"stations":     {"station", "station"},
+	"operators":    {"operator", "operator"},
+	"devices":      {"device", "device"},
+	"incidents":    {"incident", "incident"},
+	"certificates": {"certificate", "cert"},
+	"tokens":       {"token", "token"},
+	"issuers":      {"issuer", "ca"},
 }
 
 // guard is what stands before each operation, in this order: the body's limits

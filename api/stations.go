@@ -158,6 +158,9 @@ func (a *API) putStation(ctx context.Context, who *caller, in *putIn) (*appliedO
 			return appliedStation(v1.Unchanged, in.DryRun, &before, &before)
 		}
 	}
+	if err := a.productsExist(ctx, &before, &spec); err != nil {
+		return nil, err
+	}
 	result := v1.Changed
 	if present == 0 {
 		result = v1.Created
@@ -170,6 +173,27 @@ func (a *API) putStation(ctx context.Context, who *caller, in *putIn) (*appliedO
 		return nil, err
 	}
 	return appliedStation(result, false, &before, &after)
+}
+
+// productsExist refuses the names that a document adds and no product has.
+func (a *API) productsExist(ctx context.Context, before *store.Station, spec *store.StationSpec) error {
+	var faults []v1.Fault
+	for _, name := range spec.Products {
+		if slices.Contains(before.Products, name) {
+			continue
+		}
+		d, err := a.present(ctx, store.KindProduct, name)
+		if err != nil {
+			return err
+		}
+		if d.Revision == 0 {
+			faults = append(faults, v1.Fault{At: "spec.products", Reason: "there is no product " + name})
+		}
+	}
+	if faults != nil {
+		return badDocument("", faults...)
+	}
+	return nil
 }
 
 // stationKeeps holds a document against what never changes.
@@ -238,7 +262,7 @@ func (a *API) certifyStation(ctx context.Context, who *caller, in *certifyStatio
 	case v1.StationEnded:
 		return nil, &v1.Refusal{Reason: v1.WrongState, Detail: "the station has ended, at " + stamp(s.Until), Next: "give it a later until"}
 	}
-	out := &stationCredentialOut{Body: v1.StationCredential{DryRun: in.DryRun}}
+	out := &stationCredentialOut{Body: v1.StationCredential{Credential: v1.Credential{DryRun: in.DryRun}}}
 	if out.Body.Info, err = a.stationInfo(ctx, &s); err != nil || in.DryRun {
 		return out, err
 	}

@@ -80,7 +80,10 @@ func TestStationFaults(t *testing.T) {
 		{"no network", "x", `{"site":"a","from_ip":["10.0.0.0/8","leipzig"]}`, "spec.from_ip[1]"},
 		{"IPv4 in IPv6", "x", `{"site":"a","from_ip":["::ffff:10.0.0.1"]}`, "spec.from_ip[0]"},
 		{"no product's name", "x", `{"site":"a","products":["*"]}`, "spec.products[0]"},
-		{"unknown field", "x", `{"site":"a","colour":"red"}`, "spec"},
+		{"unknown field", "x", `{"site":"a","colour":"red"}`, "spec.colour"},
+		{"a value of another type", "x", `{"site":"a","quota":"many"}`, "spec.quota"},
+		{"no time", "x", `{"site":"a","until":"tomorrow"}`, "spec.until"},
+		{"a site that is no text is not missing", "x", `{"site":5}`, "spec.site"},
 		{"quota", "x", `{"site":"a","quota":1000000001}`, "spec.quota"},
 	}
 	for _, row := range rows {
@@ -90,6 +93,29 @@ func TestStationFaults(t *testing.T) {
 				t.Errorf("faults %+v, want one at %s", r.Faults, row.at)
 			}
 		})
+	}
+}
+
+// Every fault of a document comes at once, each at its field.
+func TestStationFaultsAtOnce(t *testing.T) {
+	w := newWorld(t)
+	_, err := w.root.Apply(t.Context(), document(v1.KindStation, "X",
+		`{"colour":"red","rate":"5/d","quota":-1,"client_auth":"yes","from_ip":"10.0.0.0/8"}`), client.Expect{})
+	got := map[string]string{}
+	for _, f := range refused(t, err, v1.BadDocument).Faults {
+		got[f.At] += f.Reason
+	}
+	want := map[string]string{
+		"name":             "1 to 32 of a-z 0-9 -, beginning with a letter or digit",
+		"spec.colour":      "there is no such field",
+		"spec.rate":        "1/h to 3600000/h",
+		"spec.quota":       "is not a whole number, 0 or more",
+		"spec.client_auth": "is not true or false",
+		"spec.from_ip":     "is not a list of texts",
+		"spec.site":        "name the site where it stands",
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("-want +got\n%s", d)
 	}
 }
 
@@ -164,6 +190,8 @@ func TestStationCertificate(t *testing.T) {
 func TestStationScope(t *testing.T) {
 	w := newWorld(t)
 	ctx := t.Context()
+	w.product("sensor")
+	w.product("alarm")
 	apply(t, w.root, v1.KindStation, "here", `{"site":"leipzig","products":["sensor"]}`)
 	apply(t, w.root, v1.KindStation, "there", `{"site":"dresden","products":["sensor"]}`)
 	apply(t, w.root, v1.KindStation, "all", `{"site":"leipzig"}`)
@@ -199,6 +227,21 @@ func TestStationScope(t *testing.T) {
 	}
 }
 
+// A station is for products that there are; one that names them from before
+// keeps them.
+func TestStationProducts(t *testing.T) {
+	w := newWorld(t)
+	for _, dry := range []bool{true, false} {
+		_, err := w.root.Apply(t.Context(), document(v1.KindStation, "s", `{"site":"a","products":["sensro","sensor"]}`), client.Expect{DryRun: dry})
+		want := []v1.Fault{{At: "spec.products", Reason: "there is no product sensor"}, {At: "spec.products", Reason: "there is no product sensro"}}
+		if d := cmp.Diff(want, refused(t, err, v1.BadDocument).Faults); d != "" {
+			t.Errorf("dry run %v: -want +got\n%s", dry, d)
+		}
+	}
+	w.product("sensor")
+	apply(t, w.root, v1.KindStation, "s", `{"site":"a","products":["sensor"]}`)
+}
+
 // TestCertificateRequests: what is wrong with a request is told before anything
 // is signed, and a key that was compromised once is never certified again.
 func TestCertificateRequests(t *testing.T) {
@@ -230,7 +273,7 @@ func TestCertificateRequests(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			_, err := c.CertifyStation(ctx, "l3-1", []byte(row.csr), false)
 			refused(t, err, row.want)
-			_, err = c.CertifyOperator(ctx, "root", []byte(row.csr))
+			_, err = c.CertifyOperator(ctx, "root", []byte(row.csr), false)
 			refused(t, err, row.want)
 		})
 	}

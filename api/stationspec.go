@@ -24,10 +24,7 @@ func parseStation(name string, spec []byte) (store.StationSpec, error) {
 	if !profile.IsName(name) {
 		fault("name", "1 to 32 of a-z 0-9 -, beginning with a letter or digit")
 	}
-	if err := strict(spec, &s); err != nil {
-		fault("spec", err.Error())
-		return store.StationSpec{}, badDocument("", faults...)
-	}
+	faults = append(faults, strict(spec, &s)...)
 	if s.Site == "" {
 		fault("spec.site", "name the site where it stands")
 	}
@@ -50,7 +47,7 @@ func parseStation(name string, spec []byte) (store.StationSpec, error) {
 	}
 	from, wrong := parseNetworks(s.FromIP)
 	if faults = append(faults, wrong...); faults != nil {
-		return store.StationSpec{}, badDocument("", faults...)
+		return store.StationSpec{}, badDocument("", firstOfEach(faults)...)
 	}
 	return store.StationSpec{
 		Site: s.Site, Line: s.Line, Products: slices.Compact(slices.Sorted(slices.Values(s.Products))),

@@ -24,7 +24,8 @@ type tokenOut struct {
 }
 
 type tokenIDIn struct {
-	ID string `path:"id" maxLength:"64" doc:"the token's id, 16 hex digits"`
+	ID     string `path:"id" maxLength:"64" doc:"the token's id, 16 hex digits"`
+	DryRun bool   `query:"dry_run" doc:"answer what would change and change nothing"`
 }
 
 func (a *API) createToken(ctx context.Context, who *caller, in *tokenIn) (*tokenOut, error) {
@@ -42,15 +43,21 @@ func (a *API) createToken(ctx context.Context, who *caller, in *tokenIn) (*token
 	if err := a.tokenFits(ctx, r); err != nil {
 		return nil, err
 	}
+	by := a.actor(who)
+	t := store.Token{
+		Product: r.Product, Serial: r.Serial, Uses: uses,
+		CreatedAt: by.At, ExpiresAt: by.At.Add(ttl), CreatedBy: by.Principal,
+	}
+	if r.DryRun {
+		out := &tokenOut{Body: token(t, by.At)}
+		out.Body.ID, out.Body.DryRun = "", true
+		return out, nil
+	}
 	text, hash, err := enroll.NewToken(rand.Reader)
 	if err != nil {
 		return nil, err
 	}
-	by := a.actor(who)
-	t := store.Token{
-		Hash: hash, Product: r.Product, Serial: r.Serial, Uses: uses,
-		CreatedAt: by.At, ExpiresAt: by.At.Add(ttl), CreatedBy: by.Principal,
-	}
+	t.Hash = hash
 	if err := a.store.CreateToken(ctx, t, by); err != nil {
 		return nil, err
 	}
@@ -139,8 +146,14 @@ func (a *API) voidToken(ctx context.Context, who *caller, in *tokenIDIn) (*token
 	if err := a.may(ctx, who, found[0].Product, ""); err != nil {
 		return nil, err
 	}
-	t, err := a.store.VoidToken(ctx, found[0].Hash, a.actor(who))
-	if err != nil {
+	t := found[0]
+	if in.DryRun {
+		t.Voided = true
+		out := &tokenOut{Body: token(t, a.now())}
+		out.Body.DryRun = true
+		return out, nil
+	}
+	if t, err = a.store.VoidToken(ctx, t.Hash, a.actor(who)); err != nil {
 		return nil, err
 	}
 	return &tokenOut{Body: token(t, a.now())}, nil

@@ -120,8 +120,8 @@ func (c *Client) RemoveOperator(ctx context.Context, name string, e Expect) (v1.
 
 // CertifyOperator gets an operator a certificate for the key of a PKCS#10
 // request in PEM.
-func (c *Client) CertifyOperator(ctx context.Context, name string, csrPEM []byte) (v1.Credential, error) {
-	return post[v1.Credential](ctx, c, "/operators"+segment(name)+"/certificate", nil, v1.CSR{CSR: string(csrPEM)})
+func (c *Client) CertifyOperator(ctx context.Context, name string, csrPEM []byte, dryRun bool) (v1.Credential, error) {
+	return post[v1.Credential](ctx, c, "/operators"+segment(name)+"/certificate", dry(dryRun), v1.CSR{CSR: string(csrPEM)})
 }
 
 // CreateToken makes an enrolment secret; only this answer carries it.
@@ -135,8 +135,8 @@ func (c *Client) Tokens(ctx context.Context) iter.Seq2[v1.Token, error] {
 }
 
 // VoidToken ends a token by its id.
-func (c *Client) VoidToken(ctx context.Context, id string) (v1.Token, error) {
+func (c *Client) VoidToken(ctx context.Context, id string, dryRun bool) (v1.Token, error) {
 	var out v1.Token
-	err := c.do(ctx, call{method: http.MethodDelete, path: "/tokens" + segment(id)}, &out)
+	err := c.do(ctx, call{method: http.MethodDelete, path: "/tokens" + segment(id), query: dry(dryRun)}, &out)
 	return out, err
 }

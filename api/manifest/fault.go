@@ -11,7 +11,8 @@ type Fault struct {
 	Line int
 	// Column counts the columns of CSV from 1; 0 for the whole row, and in JSON.
 	Column int
-	// Name is the column's or the member's; empty for the whole row.
+	// Name is the column's or the member's, as devices[0].serial; empty for the
+	// whole row of CSV.
 	Name   string
 	Reason string
 }

@@ -150,11 +150,11 @@ func (c *check) jsonRow(raw []byte) {
 		return c.attributes(d, &e)
 	})
 	if reason != "" {
-		c.fault(c.line, 0, "", reason)
+		c.jsonFault("", reason)
 		return
 	}
 	if c.faults.Total == before && e.Serial == "" {
-		c.fault(c.line, 0, "serial", "required")
+		c.jsonFault("serial", "required")
 	}
 	if c.faults.Total == before {
 		c.add(e)
@@ -168,7 +168,7 @@ func (c *check) attributes(d *json.Decoder, e *store.Expectation) string {
 		return c.jsonValue(e, attrPrefix+key, value, seen)
 	})
 	if reason == "" && len(seen) > store.MaxAttributes {
-		c.fault(c.line, 0, "attr", fmt.Sprintf("at most %d attributes", store.MaxAttributes))
+		c.jsonFault("attr", fmt.Sprintf("at most %d attributes", store.MaxAttributes))
 	}
 	return reason
 }
@@ -194,9 +194,19 @@ func (c *check) jsonValue(e *store.Expectation, name string, value any, seen map
 	}
 	seen[name] = true
 	if reason != "" {
-		c.fault(c.line, 0, name, reason)
+		c.jsonFault(name, reason)
 	}
 	return ""
+}
+
+// jsonFault names the device by its place in the list: a whole file may stand on
+// one line.
+func (c *check) jsonFault(name, reason string) {
+	at := fmt.Sprintf("devices[%d]", c.rows-1)
+	if name != "" {
+		at += "." + name
+	}
+	c.fault(c.line, 0, at, reason)
 }
 
 // object walks the members of a JSON object. each gets a key, the token that

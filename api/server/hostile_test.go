@@ -232,7 +232,7 @@ func TestHostileCredentials(t *testing.T) {
 		t.Fatalf("use a token: %s", r)
 	}
 	voided := unbound(sensor)
-	if _, err := s.api.VoidToken(t.Context(), voided.ID); err != nil {
+	if _, err := s.api.VoidToken(t.Context(), voided.ID, false); err != nil {
 		t.Fatal(err)
 	}
 	free, meter := unbound(sensor).Token, unbound("meter").Token

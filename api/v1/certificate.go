@@ -47,6 +47,7 @@ type CSR struct {
 
 // Credential is the answer to a CSR.
 type Credential struct {
+	DryRun      bool        `json:"dry_run,omitempty" doc:"nothing was issued"`
 	Certificate Certificate `json:"certificate"`
 	// Chain is the certificate and the issuer's, in PEM.
 	Chain string `json:"chain" doc:"PEM: the certificate, then its issuer's"`

@@ -48,7 +48,6 @@ type StationInfo struct {
 // StationCredential is the answer to a station's CSR. A dry run has no
 // certificate.
 type StationCredential struct {
-	DryRun bool `json:"dry_run,omitempty" doc:"nothing was issued"`
 	Credential
 	Info StationInfo `json:"info" doc:"the contents of station.json"`
 }

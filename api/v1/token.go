@@ -8,10 +8,12 @@ type TokenRequest struct {
 	Serial  string `json:"serial,omitempty" maxLength:"64" doc:"the one device it enrols; absent: any of the product"`
 	TTL     string `json:"ttl,omitempty" maxLength:"16" example:"1h" doc:"how long it may be used, as 1h or 7d; 1h if absent, at most 30d"`
 	Uses    uint32 `json:"uses,omitempty" maximum:"100000" doc:"how many enrolments it pays for; 1 if absent"`
+	DryRun  bool   `json:"dry_run,omitempty" doc:"answer what would be made and make nothing"`
 }
 
 // Token is an enrolment secret: the password of HTTP Basic at the EST edge.
 type Token struct {
+	DryRun bool `json:"dry_run,omitempty" doc:"nothing was changed; one that would be made has no secret and no id yet"`
 	// Token is the secret itself. Only the answer that creates it carries it:
 	// the authority keeps a hash.
 	Token     string    `json:"token,omitempty" doc:"the secret; said once, when it is created"`

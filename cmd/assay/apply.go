@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -86,21 +87,30 @@ func (a *app) applyAll(ctx context.Context, api *client.Client, docs []document,
 	return a.showApplied(docs, done)
 }
 
+// tryAll asks what each document would do. What the server refuses of one is a
+// fault of the file; a document that rests on a faulty one is not asked about,
+// for the answer would be about what is missing.
 func tryAll(ctx context.Context, api *client.Client, docs []document, dry client.Expect) ([]v1.Applied, error) {
 	var faults []v1.Fault
 	code := exitFailure
 	results := make([]v1.Applied, 0, len(docs))
 	news := map[string]bool{}
+	faulty := map[string]bool{}
 	for i := range docs {
 		d := &docs[i]
+		if slices.ContainsFunc(d.rests(), func(on string) bool { return faulty[on] }) {
+			faulty[keyOf(d.Kind, d.Name)] = true
+			continue
+		}
 		r, err := tryOne(ctx, api, d, news, dry)
-		if refusal, ok := errors.AsType[*v1.Refusal](err); ok && (refusal.Reason == v1.BadDocument || len(refusal.Faults) > 0) {
+		if refusal, ok := errors.AsType[*v1.Refusal](err); ok && aboutDocument(refusal) {
+			faulty[keyOf(d.Kind, d.Name)] = true
 			faults = append(faults, d.faultsOf(refusal)...)
 			code = max(code, exitOfReason(refusal.Reason))
 			continue
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%s: %s %s: %w", d.at("name"), d.Kind, d.Name, err)
+			return nil, failPartly(d, 0, err)
 		}
 		news[keyOf(d.Kind, d.Name)] = r.Result == v1.Created
 		results = append(results, r)
@@ -111,6 +121,16 @@ func tryAll(ctx context.Context, api *client.Client, docs []document, dry client
 		return nil, f
 	}
 	return results, nil
+}
+
+// aboutDocument tells whether a refusal is about what is declared, and not about
+// who asks or how the server is.
+func aboutDocument(r *v1.Refusal) bool {
+	switch r.Reason.About().Status {
+	case 400, 404, 409, 422:
+		return true
+	}
+	return len(r.Faults) > 0
 }
 
 // tryOne asks what a document would do. One that rests on another of the same
@@ -128,7 +148,7 @@ func tryOne(ctx context.Context, api *client.Client, d *document, news map[strin
 // faultsOf places the server's faults in the file.
 func (d *document) faultsOf(r *v1.Refusal) []v1.Fault {
 	if len(r.Faults) == 0 {
-		return []v1.Fault{{At: d.at(""), Reason: r.Detail}}
+		return []v1.Fault{{At: d.at("name"), Reason: wordsOfRefusal(r)}}
 	}
 	faults := make([]v1.Fault, len(r.Faults))
 	for i, f := range r.Faults {

@@ -68,6 +68,9 @@ func (a *app) batchCreate(ctx context.Context, name string, b batchFlags) error 
 		if err != nil {
 			return err
 		}
+		if len(text) == 0 {
+			return failEmpty(b.spec.Manifest)
+		}
 		b.spec.ManifestData = string(text)
 	}
 	body, err := json.Marshal(b.spec)

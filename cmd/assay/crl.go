@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/assay-pki/assay/api/client"
 	v1 "github.com/assay-pki/assay/api/v1"
 )
 
@@ -44,18 +45,18 @@ func crlCells(c v1.CRLInfo) []string {
 }
 
 func (a *app) crlList(ctx context.Context) error {
-	api, err := a.connect()
-	if err != nil {
-		return err
-	}
-	defer api.Close()
+	return a.withAPI(func(api *client.Client) error { return a.crlsAre(ctx, api) })
+}
+
+func (a *app) crlsAre(ctx context.Context, api *client.Client) error {
 	return showList(a, api.CRLs(ctx), 0, crlColumns(), func(c v1.CRLInfo) (string, []string) {
 		return c.Issuer + "/" + c.Scope, crlCells(c)
 	})
 }
 
 func newCRLPublish(a *app) *cobra.Command {
-	return &cobra.Command{
+	var dryRun bool
+	c := &cobra.Command{
 		Use: "publish", Short: "Sign and publish every CRL now", Args: wants(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			api, err := a.connect()
@@ -63,6 +64,9 @@ func newCRLPublish(a *app) *cobra.Command {
 				return err
 			}
 			defer api.Close()
+			if dryRun {
+				return a.crlsAre(cmd.Context(), api)
+			}
 			published, err := api.PublishCRLs(cmd.Context())
 			if err != nil {
 				return err
@@ -74,6 +78,8 @@ func newCRLPublish(a *app) *cobra.Command {
 			return a.show(s)
 		},
 	}
+	c.Flags().BoolVar(&dryRun, "dry-run", false, "show the lists as they are and sign nothing")
+	return c
 }
 
 // crlView is a parsed CRL as JSON shows it.

@@ -46,11 +46,20 @@ func (a *app) deviceList(ctx context.Context, filter client.DeviceFilter, limit 
 	}
 	defer api.Close()
 	columns := []string{"device", "state", "reason", "batch", "firmware", "tier", "certificates", "activated", "changed"}
+	// An export has what is too wide for a table.
+	export := a.flags.output == "csv"
+	if export {
+		columns = append(columns, "site", "line", "station", "vendor id", "attributes")
+	}
 	return showList(a, api.Devices(ctx, filter), limit, columns, func(d v1.Device) (string, []string) {
-		return d.ID, []string{
+		cells := []string{
 			d.ID, d.State, d.Reason, d.Batch, runs(d), d.Tier,
 			strconv.Itoa(d.CertificateCount), when(d.ActivatedAt), when(d.ChangedAt),
 		}
+		if export {
+			cells = append(cells, d.Site, d.Line, d.Station, d.VendorID, details(d.Attributes))
+		}
+		return d.ID, cells
 	})
 }
 
@@ -249,21 +258,25 @@ func (a *app) sure(yes bool, question string) error {
 
 // showChange prints what an act on a status did.
 func (a *app) showChange(change v1.StatusChange) error {
-	name, state, reason := "", "", ""
+	name, state, reason, rework := "", "", "", ""
 	if d := change.Device; d != nil {
-		name, state, reason = d.ID, d.State, d.Reason
+		name, state, reason, rework = d.ID, d.State, d.Reason, yesNo(d.Rework)
 	}
 	serials := make([]string, len(change.Changed))
 	for i, c := range change.Changed {
 		serials[i] = c.Serial
 	}
-	a.say.changedStatus(change)
+	if change.Device != nil && change.Device.Rework && len(change.Changed) == 0 {
+		a.say.reworkOpened(change)
+	} else {
+		a.say.changedStatus(change)
+	}
 	if name == "" {
 		name = list(serials)
 	}
 	return a.show(object(
 		change, name,
-		"device", deviceOf(change), "state", state, "reason", reason,
+		"device", deviceOf(change), "state", state, "reason", reason, "rework", rework,
 		"changed", strconv.Itoa(len(change.Changed)), "serials", list(serials),
 		"dry run", yesNo(change.DryRun),
 	))

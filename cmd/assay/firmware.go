@@ -38,9 +38,10 @@ func newFirmwareAdd(a *app) *cobra.Command {
 		Use:   "add PRODUCT VERSION (--digest sha256:HEX | --file IMAGE)",
 		Short: "Make a release known, as a draft",
 		Long:  helpFirmwareAdd,
-		Args:  wants("PRODUCT", "VERSION"),
+		Args:  wantsRelease,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.firmwareAdd(cmd.Context(), args[0], args[1], r)
+			product, version := releaseOf(args)
+			return a.firmwareAdd(cmd.Context(), product, version, r)
 		},
 	}
 	f := c.Flags()
@@ -83,6 +84,22 @@ func (a *app) firmwareAdd(ctx context.Context, product, version string, r releas
 	})
 }
 
+// wantsRelease takes PRODUCT VERSION, or the name that lists print.
+func wantsRelease(cmd *cobra.Command, given []string) error {
+	if len(given) == 1 && strings.Contains(given[0], "/") {
+		return nil
+	}
+	return wants("PRODUCT", "VERSION")(cmd, given)
+}
+
+// releaseOf is the release that the arguments of wantsRelease name.
+func releaseOf(args []string) (product, version string) {
+	if len(args) == 1 {
+		return cutRelease(args[0])
+	}
+	return args[0], args[1]
+}
+
 // cutRelease splits PRODUCT/VERSION.
 func cutRelease(name string) (product, version string) {
 	product, version, _ = strings.Cut(name, "/")
@@ -121,10 +138,11 @@ func newFirmwareList(a *app) *cobra.Command {
 
 func newFirmwareShow(a *app) *cobra.Command {
 	return &cobra.Command{
-		Use: "show PRODUCT VERSION", Short: "Show a release; -o yaml is what apply -f takes", Args: wants("PRODUCT", "VERSION"),
+		Use: "show PRODUCT VERSION", Short: "Show a release; -o yaml is what apply -f takes", Args: wantsRelease,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withAPI(func(api *client.Client) error {
-				f, err := api.Firmware(cmd.Context(), args[0], args[1])
+				product, version := releaseOf(args)
+				f, err := api.Firmware(cmd.Context(), product, version)
 				if err != nil {
 					return err
 				}
@@ -160,10 +178,11 @@ type firmwareAct func(*client.Client, context.Context, string, string, v1.Firmwa
 func newFirmwareAct(a *app, verb, short string, act firmwareAct) *cobra.Command {
 	var body v1.FirmwareAct
 	c := &cobra.Command{
-		Use: verb + " PRODUCT VERSION", Short: short, Args: wants("PRODUCT", "VERSION"),
+		Use: verb + " PRODUCT VERSION", Short: short, Args: wantsRelease,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withAPI(func(api *client.Client) error {
-				return a.firmwareAct(cmd.Context(), api, args[0], args[1], act, body)
+				product, version := releaseOf(args)
+				return a.firmwareAct(cmd.Context(), api, product, version, act, body)
 			})
 		},
 	}
@@ -208,9 +227,10 @@ func newFirmwareRecall(a *app) *cobra.Command {
 		Use:   "recall PRODUCT VERSION [--grace 14d | --critical | --undo]",
 		Short: "End what devices that run a release may have",
 		Long:  helpFirmwareRecall,
-		Args:  wants("PRODUCT", "VERSION"),
+		Args:  wantsRelease,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.firmwareRecall(cmd.Context(), args[0], args[1], body, undo, yes)
+			product, version := releaseOf(args)
+			return a.firmwareRecall(cmd.Context(), product, version, body, undo, yes)
 		},
 	}
 	f := c.Flags()

@@ -82,6 +82,9 @@ func (a *app) manifestText(path string) (json.RawMessage, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(text) == 0 {
+		return nil, failEmpty(path)
+	}
 	return json.Marshal(string(text))
 }
 

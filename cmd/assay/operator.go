@@ -64,7 +64,7 @@ func (a *app) operatorAdd(ctx context.Context, name string, spec v1.OperatorSpec
 	if dryRun {
 		return a.show(a.appliedSheet(applied))
 	}
-	if err := a.certifyOperator(ctx, api, name, out); err != nil {
+	if _, err := a.certifyOperator(ctx, api, name, out); err != nil {
 		return failNoCertificateYet(name, err)
 	}
 	a.say.operatorMade(name, out)
@@ -73,45 +73,54 @@ func (a *app) operatorAdd(ctx context.Context, name string, spec v1.OperatorSpec
 
 func newOperatorCertify(a *app) *cobra.Command {
 	var out string
+	var dryRun bool
 	c := &cobra.Command{
 		Use:   "certify NAME --out DIR",
 		Short: "Make a new credential for an operator that is there",
 		Args:  wants("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if out == "" {
+			if out == "" && !dryRun {
 				return failNeeds("operator certify", "--out DIR")
 			}
-			if err := freeDirectory(out); err != nil {
-				return err
-			}
-			api, err := a.connect()
-			if err != nil {
-				return err
-			}
-			defer api.Close()
-			if err := a.certifyOperator(cmd.Context(), api, args[0], out); err != nil {
-				return err
-			}
-			a.say.operatorMade(args[0], out)
-			return nil
+			return a.operatorCertify(cmd.Context(), args[0], out, dryRun)
 		},
 	}
+	c.Flags().BoolVar(&dryRun, "dry-run", false, "show what would be issued and issue nothing")
 	c.Flags().StringVar(&out, "out", "", "new `directory` for operator.crt, operator.key, ca.crt")
 	return c
 }
 
+func (a *app) operatorCertify(ctx context.Context, name, out string, dryRun bool) error {
+	if dryRun {
+		out = ""
+	} else if err := freeDirectory(out); err != nil {
+		return err
+	}
+	return a.withAPI(func(api *client.Client) error {
+		made, err := a.certifyOperator(ctx, api, name, out)
+		if err != nil {
+			return err
+		}
+		if !dryRun {
+			a.say.operatorMade(name, out)
+		}
+		return a.show(object(made, name, "operator", name, "serial", made.Certificate.Serial,
+			"not after", when(made.Certificate.NotAfter), "dry run", yesNo(made.DryRun)))
+	})
+}
+
 // certifyOperator makes the key here and sends only a request for its
-// certificate.
-func (a *app) certifyOperator(ctx context.Context, api *client.Client, name, out string) error {
+// certificate. Without a directory it is a dry run.
+func (a *app) certifyOperator(ctx context.Context, api *client.Client, name, out string) (v1.Credential, error) {
 	pair, err := newKey(name)
 	if err != nil {
-		return err
+		return v1.Credential{}, err
 	}
-	made, err := api.CertifyOperator(ctx, name, pair.csr)
-	if err != nil {
-		return err
+	made, err := api.CertifyOperator(ctx, name, pair.csr, out == "")
+	if err != nil || out == "" {
+		return made, err
 	}
-	return writeCredential(out, map[string][]byte{
+	return made, writeCredential(out, map[string][]byte{
 		client.KeyFile:         pair.key,
 		client.CertificateFile: []byte(made.Chain),
 		client.RootsFile:       []byte(made.Roots),

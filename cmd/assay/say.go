@@ -79,6 +79,10 @@ func (s *say) failed(f *failure) {
 	}
 	fmt.Fprintln(s.err, paint(s.errColour, red, "error:")+" "+printable(f.what))
 	for _, fault := range f.faults {
+		// The only fault is often the message itself.
+		if len(f.faults) == 1 && strings.HasSuffix(f.what, fault.Reason) {
+			continue
+		}
 		fmt.Fprintln(s.err, "  "+printable(fault.At+": "+fault.Reason))
 	}
 	if f.next != "" {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -108,11 +109,8 @@ func (s *say) batchMade(r v1.Applied, spec v1.BatchSpec) {
 		return
 	}
 	s.note("batch %s is open", r.After.Name)
-	site := spec.Site
-	if site == "" {
-		site = "SITE"
-	}
-	s.note("  next: assay station create NAME --site %s --line LINE --product %s --out DIR", site, spec.Product)
+	s.note("  next: assay station create NAME --site %s --line %s --product %s --out DIR",
+		cmp.Or(spec.Site, "SITE"), cmp.Or(spec.Line, "LINE"), spec.Product)
 }
 
 func (s *say) batchIs(b v1.Batch) {
@@ -158,6 +156,10 @@ func tierText(tier string) string {
 }
 
 // Failures.
+
+func failEmpty(manifest string) *failure {
+	return &failure{code: exitFailure, what: manifest + " is empty: a manifest has a header line and a serial on each line below", next: "see assay batch create --help"}
+}
 
 func failNotClosed(batch string) *failure {
 	return &failure{code: exitConflict, what: "batch " + batch + " is not closed: it has no end-of-batch certificate", next: "assay batch close " + batch}

@@ -133,6 +133,10 @@ func (s *say) tokenMade(t v1.Token) {
 	if t.Serial != "" {
 		whose = t.Product + "/" + t.Serial
 	}
+	if t.DryRun {
+		s.note("dry run: a token would enrol %s, %d time(s), until %s", whose, t.Uses, when(t.ExpiresAt))
+		return
+	}
 	s.note("token %s enrols %s, %d time(s), until %s; it is not shown again", t.ID, whose, t.Uses, when(t.ExpiresAt))
 }
 
@@ -155,11 +159,28 @@ func (s *say) changedStatus(c v1.StatusChange) {
 	if c.DryRun {
 		did = "would change"
 	}
-	if len(c.Changed) == 0 {
+	switch d := c.Device; {
+	case len(c.Changed) > 0:
+	case d != nil && d.CertificateCount == 0:
+		s.note("device %s has no certificate: none %s", d.ID, did)
+		return
+	default:
 		s.note("no certificate %s: everything is as it should be", did)
 		return
 	}
 	s.note("%d certificate(s) %s; CRL and OCSP follow", len(c.Changed), did)
+}
+
+// reworkOpened says what may be done now with a device.
+func (s *say) reworkOpened(c v1.StatusChange) {
+	if c.Device == nil {
+		return
+	}
+	if c.DryRun {
+		s.note("dry run: rework of %s would be open", c.Device.ID)
+		return
+	}
+	s.note("rework of %s is open: a station may give it a new key, once; the earlier certificates end with that", c.Device.ID)
 }
 
 func appliedLine(r v1.Applied) string {

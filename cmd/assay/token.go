@@ -29,6 +29,7 @@ func newTokenCreate(a *app) *cobra.Command {
 	c.Flags().StringVar(&r.Serial, "serial", "", "the one device it enrols; none: any of the product")
 	c.Flags().StringVar(&r.TTL, "ttl", "1h", "how long it may be used, as 1h or 7d")
 	c.Flags().Uint32Var(&r.Uses, "uses", 1, "how many enrolments it pays for")
+	c.Flags().BoolVar(&r.DryRun, "dry-run", false, "show what would be made and make nothing")
 	return c
 }
 
@@ -44,12 +45,15 @@ func (a *app) tokenCreate(ctx context.Context, r v1.TokenRequest) error {
 	if err != nil {
 		return err
 	}
+	a.say.tokenMade(t)
 	switch a.flags.output {
 	case "table", "name":
+		if t.DryRun {
+			return nil
+		}
 		if _, err := io.WriteString(a.out, t.Token+"\n"); err != nil {
 			return fmt.Errorf("write the token: %w", err)
 		}
-		a.say.tokenMade(t)
 		return nil
 	}
 	return a.show(object(t, t.Token, append([]string{"token", t.Token}, tokenPairs(t)...)...))
@@ -89,7 +93,8 @@ func newTokenList(a *app) *cobra.Command {
 }
 
 func newTokenVoid(a *app) *cobra.Command {
-	return &cobra.Command{
+	var dryRun bool
+	c := &cobra.Command{
 		Use: "void ID", Short: "End a token", Args: wants("ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			api, err := a.connect()
@@ -97,11 +102,13 @@ func newTokenVoid(a *app) *cobra.Command {
 				return err
 			}
 			defer api.Close()
-			t, err := api.VoidToken(cmd.Context(), args[0])
+			t, err := api.VoidToken(cmd.Context(), args[0], dryRun)
 			if err != nil {
 				return err
 			}
-			return a.show(object(t, t.ID, tokenPairs(t)...))
+			return a.show(object(t, t.ID, append(tokenPairs(t), "dry run", yesNo(t.DryRun))...))
 		},
 	}
+	c.Flags().BoolVar(&dryRun, "dry-run", false, "show what would change and change nothing")
+	return c
 }
