@@ -127,7 +127,11 @@ func (s *say) stationMade(i v1.StationInfo, dir string) {
 	if len(i.Batches) == 1 {
 		batch = i.Batches[0]
 	}
-	s.note("  next: assay line run --batch %s --station %s --in CSRDIR --out CERTDIR", batch, dir)
+	product := ""
+	if len(i.Products) != 1 { // which it is cannot be told from the station
+		product = " --product P"
+	}
+	s.note("  next: assay line run --batch %s%s --station %s --in CSRDIR --out CERTDIR", batch, product, dir)
 }
 
 func (s *say) stationIsClient() {
