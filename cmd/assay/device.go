@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -148,6 +149,9 @@ func newDeviceTimeline(a *app) *cobra.Command {
 					return err
 				}
 				t, err := api.Timeline(cmd.Context(), product, serial)
+				if r, ok := errors.AsType[*v1.Refusal](err); ok && r.Reason == v1.NotFound {
+					return failNoTimeline(product+"/"+serial, r)
+				}
 				if err != nil {
 					return err
 				}

@@ -173,6 +173,12 @@ func failIncident(text string) *failure {
 	return usage(fmt.Sprintf("%q is no incident", text), "its number: assay incident list")
 }
 
+// failNoTimeline: a device that never got a certificate has no record, but its
+// refusals have.
+func failNoTimeline(id string, r *v1.Refusal) *failure {
+	return &failure{code: exitNotFound, what: wordsOfRefusal(r), next: "what was refused to it, if anything: assay audit log --object " + id, cause: r}
+}
+
 func failStationDir(dir string, err error) *failure {
 	f := &failure{code: exitFailure, what: err.Error(), next: "assay station create NAME --out " + dir + ", or assay station certify", cause: err}
 	if errors.Is(err, fs.ErrNotExist) {
